@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch_amd64.h - what C and assembly share about this processor: structure
+ * offsets (asserted in runtime/check.c), system call numbers that assembly
+ * uses, the layout of a saved context, and the few instructions C needs by name.
+ */
+#ifndef ARCH_AMD64_H
+#define ARCH_AMD64_H
+
+#define G_SCHED_SP 0
+#define G_SCHED_TP 8
+#define G_M 16
+#define G_STACKLO 24
+#define G_STACKHI 32
+#define M_G0 0
+#define M_G0STORE 8
+
+#define SYS_GETRLIMIT 97
+#define SYS_ARCH_PRCTL 158
+#define ARCH_SET_FS_CODE 0x1002
+#define RLIMIT_STACK_CODE 3
+#define G0_STACK_MAX (8 << 20) /* of an unlimited OS stack g0 claims this much */
+
+/*
+ * The frame that a stopped goroutine's sched.sp points at, lowest address
+ * first: the floating-point control words, then the callee-saved registers,
+ * then the address to resume at. runtime_switch, mcall and systemstack push it.
+ */
+#define FRAME_FPENV 0
+#define FRAME_R15 8
+#define FRAME_R14 16
+#define FRAME_R13 24
+#define FRAME_R12 32
+#define FRAME_RBX 40
+#define FRAME_RBP 48
+#define FRAME_PC 56
+#define FRAME_SIZE 64
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+static inline void procyield(void) { __builtin_ia32_pause(); }
+
+static inline uint64_t arch_cputicks(void) { return __builtin_ia32_rdtsc(); }
+
+/* The registers that a stopped goroutine's frame holds, by DWARF's numbers. */
+static inline void arch_frameregs(const uintptr_t *frame, uintptr_t *reg, uint32_t *valid)
+{
+	reg[3] = frame[FRAME_RBX / 8];
+	reg[6] = frame[FRAME_RBP / 8];
+	reg[12] = frame[FRAME_R12 / 8];
+	reg[13] = frame[FRAME_R13 / 8];
+	reg[14] = frame[FRAME_R14 / 8];
+	reg[15] = frame[FRAME_R15 / 8];
+	*valid = 1 << 3 | 1 << 6 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 15;
+}
+
+/* A system call as the kernel has it: the result, or -errno. It knows no scheduler. */
+static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long arch_syscall3(long nr, long a, long b, long c)
+{
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* MXCSR in the low half, the x87 control word above it: as a frame holds them. */
+static inline uint64_t arch_fpenv(void)
+{
+	uint32_t mxcsr;
+	uint16_t fcw;
+
+	__asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(mxcsr), "=m"(fcw));
+	return (uint64_t)fcw << 32 | mxcsr;
+}
+
+/* A frame at the top of a new stack that makes its first switch enter runtime_gostart. */
+static inline uintptr_t arch_newframe(uintptr_t hi, void (*start)(void),
+				      void (*fn)(void *), void *arg)
+{
+	uintptr_t sp = (hi & -(uintptr_t)16) - FRAME_SIZE - 16;
+	uintptr_t *f = (uintptr_t *)sp;
+
+	f[FRAME_FPENV / 8] = arch_fpenv();
+	f[FRAME_R12 / 8] = (uintptr_t)arg;
+	f[FRAME_RBX / 8] = (uintptr_t)fn;
+	f[FRAME_RBP / 8] = 0;
+	f[FRAME_PC / 8] = (uintptr_t)start;
+	return sp;
+}
+
+/* AT_HWCAP2's bit for FSGSBASE, and where assembly looks for its absence. */
+enum { ARCH_HWCAP2_FSGSBASE = 2 };
+extern uint32_t runtime_nofsgsbase;
+
+/* CPUID leaf 1 ecx and leaf 7 ebx, read by rt0_go. */
+extern uint32_t runtime_cpufeatures[2];
+#endif
+#endif

@@ -1,0 +1,853 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * musl.c - everything that knows musl's insides, and nothing else does.
+ *
+ * A goroutine is a thread as far as musl can see: it has a thread block
+ * (struct pthread) and static TLS of its own, FS points there while it runs,
+ * and so errno, thread-locals, TSD, the locale and owner-checked locks are its
+ * own wherever it runs. What differs from a thread:
+ *
+ * - It is not on musl's list of threads. That list (prev, next) holds the
+ *   kernel's threads: ms and the program's own. Whatever walks it from "self"
+ *   is therefore called on g0, whose block is the thread's own.
+ * - Its tid is not the kernel's: owners are compared by tid, so each block has
+ *   one of its own, above every tid the kernel gives out. What needs the
+ *   kernel's (raise, pthread_kill, gettid, abort, setuid on all) is replaced.
+ *
+ * Replaced are whole members of libc.a, by defining all their symbols here,
+ * ahead of the archive. __syscall_cp is the most telling: every blocking call of
+ * musl goes through it, so its cancellation points are our entersyscall points.
+ * Code that musl runs with signals blocked behind our back (inside pthread_create,
+ * fork, ...) may wait in __lock and __wait: there the goroutine stays on its m,
+ * for the mask is the m's.
+ *
+ * The layouts are those of musl 1.2.3 to 1.2.6 on 64-bit machines whose TLS
+ * lies below the thread pointer; runtime_checklibc makes sure of it at boot.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <threads.h>
+#include <unistd.h>
+
+#define hidden __attribute__((visibility("hidden")))
+#define optional __attribute__((weak)) /* NULL where the program does not link it */
+#define seam __attribute__((visibility("default")))
+#define weakseam __attribute__((visibility("default"), weak))
+
+/* struct pthread */
+struct block {
+	struct block *self;
+	uintptr_t *dtv;
+	struct block *prev, *next;
+	uintptr_t sysinfo;
+	uintptr_t canary;
+	int32_t tid;
+	int32_t errno_val;
+	int32_t detach_state;
+	int32_t cancel;
+	uint8_t canceldisable, cancelasync;
+	uint8_t tsd_used : 1, dlerror_flag : 1;
+	unsigned char *map_base;
+	size_t map_size;
+	void *stack;
+	size_t stack_size, guard_size;
+	void *result;
+	struct cleanup {
+		void (*f)(void *);
+		void *x;
+		struct cleanup *next;
+	} *cancelbuf;
+	void **tsd;
+	struct {
+		void *head;
+		long off;
+		void *pending;
+	} robust_list;
+	int32_t h_errno_val;
+	int32_t timer_id;
+	void *locale;
+	int32_t killlock;
+	char *dlerror_buf;
+	void *stdio_locks;
+};
+_Static_assert(sizeof(struct block) == 200, "struct pthread");
+_Static_assert(offsetof(struct block, canary) == 40 && offsetof(struct block, tid) == 48 &&
+		       offsetof(struct block, tsd) == 128 &&
+		       offsetof(struct block, locale) == 168 &&
+		       offsetof(struct block, stdio_locks) == 192,
+	       "struct pthread");
+
+struct tls_module {
+	struct tls_module *next;
+	void *image;
+	size_t len, size, align, offset;
+};
+
+/* struct __libc, as far as it is used */
+struct libc {
+	char can_do_threads, threaded, secure;
+	volatile signed char need_locks;
+	int32_t threads_minus_1;
+	size_t *auxv;
+	struct tls_module *tls_head;
+	size_t tls_size, tls_align, tls_cnt;
+	size_t page_size;
+	void *global_locale[6];
+};
+
+/* pthread_mutex_t, as far as a robust list leads to it */
+enum { MutexType = 0, MutexLock = 4, MutexWaiters = 8, MutexNext = 32 };
+enum { OwnerDied = 0x40000000 };
+
+/* FILE */
+enum { FileLock = 140, FileMaybeWaiters = 0x40000000 };
+
+enum { Joinable = 2 };		     /* detach_state */
+enum { FirstTid = 1 << 22 };	     /* the kernel's are below: its pid_max never exceeds this */
+enum { LastTid = 0x3ffffffe };	     /* mutexes and FILE locks keep two bits for themselves */
+enum { SigCancel = 33, SigSynccall = 34 };
+enum { TsdKeys = PTHREAD_KEYS_MAX };
+
+extern hidden struct libc __libc;
+extern hidden volatile int32_t __thread_list_lock;
+hidden void __init_libc(char **envp, char *pn);
+hidden void __libc_start_init(void);
+hidden void *__copy_tls(unsigned char *mem);
+hidden void __tl_lock(void);
+hidden void __tl_unlock(void);
+hidden int __libc_sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
+int __pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+_Noreturn void __pthread_exit(void *result);
+optional hidden void __pthread_tsd_run_dtors(void);
+optional hidden void __do_orphaned_stdio_locks(void);
+optional int __pthread_key_delete(pthread_key_t k);
+optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
+extern hidden FILE *volatile __stdout_used;
+extern optional hidden void (*const __preinit_array_start[])(int, char **, char **);
+extern optional hidden void (*const __preinit_array_end[])(int, char **, char **);
+
+_Thread_local g *runtime_g;
+
+/* Where runtime_g lies from a thread pointer; the same in every block. */
+static intptr_t goffset;
+/* The program has thread-locals besides ours. */
+static bool tlsused;
+/* Every goroutine's TSD until its first pthread_setspecific: all NULL, never written. */
+static void *const nulltsd[TsdKeys];
+static uint32_t tidgen = FirstTid;
+
+static inline struct block *self(void)
+{
+	return (struct block *)__builtin_thread_pointer();
+}
+
+/* On a goroutine, neither on g0 nor on a thread of the program's own. */
+static inline g *goroutine(void)
+{
+	g *gp = getg();
+
+	return gp && gp != gp->m->g0 ? gp : NULL;
+}
+
+/* ---- boot ---- */
+
+/* Thread pointer, TLS, page size, auxiliary vector, canary: musl's own start. */
+void runtime_settls(char **envp, char *argv0)
+{
+	__init_libc(envp, argv0);
+	goffset = (char *)&runtime_g - (char *)self();
+	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g;
+}
+
+const char *runtime_checklibc(void)
+{
+	struct block *b = self();
+
+	if (b->self != b || b->next != b || b->prev != b)
+		return "musl: struct pthread: self, prev, next";
+	if (b->tid != runtime_gettid())
+		return "musl: struct pthread: tid";
+	if (b->detach_state != Joinable)
+		return "musl: struct pthread: detach_state";
+	if (b->robust_list.head != &b->robust_list.head)
+		return "musl: struct pthread: robust_list";
+	if (b->locale != &__libc.global_locale)
+		return "musl: struct pthread: locale";
+	if (&errno != &b->errno_val)
+		return "musl: struct pthread: errno";
+	if (!__libc.can_do_threads || __libc.threads_minus_1 || __libc.need_locks)
+		return "musl: struct __libc: thread state";
+	if (!__libc.tls_head || __libc.tls_cnt != 1 || __libc.tls_size < sizeof *b ||
+	    __libc.tls_align & (__libc.tls_align - 1))
+		return "musl: struct __libc: tls";
+	if (__libc.page_size & (__libc.page_size - 1) || !__libc.page_size ||
+	    (char **)__libc.auxv <= environ || !__libc.auxv)
+		return "musl: struct __libc: auxv, page size";
+	if (__stdout_used && *(int32_t *)((char *)__stdout_used + FileLock) != -1)
+		return "musl: FILE: lock";
+	return NULL;
+}
+
+/* The program's constructors, in C's order: the counterpart of Go's package inits. */
+void runtime_libcinit(void)
+{
+	for (size_t i = 0; __preinit_array_start + i < __preinit_array_end; i++)
+		__preinit_array_start[i](runtime_argc, runtime_argv, runtime_envp);
+	__libc_start_init();
+}
+
+/* ---- thread blocks ---- */
+
+size_t runtime_tlssize(void)
+{
+	return __libc.tls_size;
+}
+
+static void setg(struct block *b, g *gp)
+{
+	*(g **)((char *)b + goffset) = gp;
+}
+
+uintptr_t runtime_tlsnew(void *mem, g *gp)
+{
+	struct block *b = __copy_tls(mem), *m0 = (struct block *)runtime_m0.g0->sched.tp;
+	uint32_t tid = __atomic_fetch_add(&tidgen, 1, __ATOMIC_RELAXED);
+
+	if (tid > LastTid)
+		runtime_fatal("too many goroutines for musl's thread ids");
+	b->self = b->prev = b->next = b;
+	b->sysinfo = m0->sysinfo;
+	b->canary = m0->canary;
+	b->tid = (int32_t)tid;
+	b->detach_state = Joinable;
+	b->tsd = (void **)nulltsd;
+	b->robust_list.head = &b->robust_list.head;
+	b->locale = &__libc.global_locale;
+	setg(b, gp);
+	return (uintptr_t)b;
+}
+
+static noinline void resettls(struct block *b, g *gp)
+{
+	struct tls_module *t = __libc.tls_head;
+	char *p = (char *)b - t->offset;
+
+	memcpy(p, t->image, t->len);
+	memset(p + t->len, 0, t->size - t->len);
+	setg(b, gp);
+}
+
+/* The block as its last goroutine left it becomes as good as new. */
+void runtime_tlsreset(g *gp)
+{
+	struct block *b = (struct block *)gp->sched.tp;
+
+	b->errno_val = 0;
+	b->cancel = 0;
+	b->canceldisable = b->cancelasync = 0;
+	b->tsd_used = b->dlerror_flag = 0;
+	b->cancelbuf = NULL;
+	b->tsd = (void **)nulltsd;
+	b->h_errno_val = 0;
+	b->locale = &__libc.global_locale;
+	b->stdio_locks = NULL;
+	if (unlikely(tlsused))
+		resettls(b, gp);
+}
+
+/* Mutexes that the goroutine dies holding: the next to lock one gets EOWNERDEAD. */
+static noinline void robustexit(struct block *b)
+{
+	void *node;
+
+	while ((node = b->robust_list.head) && node != &b->robust_list.head) {
+		char *m = (char *)node - MutexNext;
+		int32_t waiters = *(volatile int32_t *)(m + MutexWaiters);
+		int32_t old;
+
+		b->robust_list.pending = node;
+		b->robust_list.head = *(void **)node;
+		old = xchg((int32_t *)(m + MutexLock), OwnerDied);
+		b->robust_list.pending = NULL;
+		if (old < 0 || waiters)
+			arch_syscall3(SYS_futex, (long)(m + MutexLock),
+				      1 | ((*(int *)(m + MutexType) & 128) ^ 128), 1);
+	}
+	b->robust_list.head = &b->robust_list.head;
+}
+
+/* What a thread that ends does; runs on the goroutine that ends. */
+void runtime_tlsend(g *gp)
+{
+	struct block *b = (struct block *)gp->sched.tp;
+
+	if (unlikely(b->tsd_used) && __pthread_tsd_run_dtors)
+		__pthread_tsd_run_dtors();
+	if (unlikely(b->robust_list.head != &b->robust_list.head))
+		robustexit(b);
+	if (unlikely(b->stdio_locks != NULL) && __do_orphaned_stdio_locks)
+		__do_orphaned_stdio_locks();
+	if (unlikely(b->tsd != nulltsd)) {
+		free(b->tsd);
+		b->tsd = (void **)nulltsd;
+	}
+	if (unlikely(b->dlerror_buf != NULL) && b->dlerror_buf != (void *)-1)
+		b->dlerror_buf = NULL;
+}
+
+/* ---- threads ---- */
+
+static void *threadstart(void *arg)
+{
+	m *mp = arg;
+
+	runtime_g = mp->g0;
+	mp->g0->sched.tp = (uintptr_t)self();
+	mp->g0->stackhi = (uintptr_t)__builtin_frame_address(0);
+	mp->g0->stacklo = (uintptr_t)self()->stack - self()->stack_size;
+	mp->tid = self()->tid;
+	runtime_mstart();
+}
+
+/* A detached thread that runs runtime_mstart with mp; on g0. 0 or -errno. */
+int runtime_newosproc(m *mp)
+{
+	pthread_attr_t attr;
+	pthread_t t;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (mp->threadstack)
+		pthread_attr_setstack(&attr, mp->threadstack, MStackSize);
+	else
+		pthread_attr_setstacksize(&attr, MStackSize);
+	return -__pthread_create(&t, &attr, threadstart, mp);
+}
+
+/* The thread of the running g0 ends. */
+_Noreturn void runtime_exitosproc(void)
+{
+	runtime_g = NULL;
+	__pthread_exit(NULL);
+}
+
+/* Threads that the program made itself and that still run. */
+int runtime_foreignthreads(int ms)
+{
+	return __libc.threads_minus_1 + 1 - ms;
+}
+
+struct create {
+	pthread_t *t;
+	const pthread_attr_t *attr;
+	void *(*fn)(void *);
+	void *arg;
+	int ret;
+};
+
+static void create0(void *p)
+{
+	struct create *c = p;
+
+	c->ret = __pthread_create(c->t, c->attr, c->fn, c->arg);
+}
+
+/* On g0: the new thread joins the list next to its creator's block. */
+weakseam int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *),
+			    void *arg)
+{
+	struct create c = {t, attr, fn, arg, 0};
+
+	if (goroutine())
+		runtime_systemstack(create0, &c);
+	else
+		create0(&c);
+	return c.ret;
+}
+
+#define C11_THREAD ((const pthread_attr_t *)(uintptr_t)-1)
+
+weakseam int thrd_create(thrd_t *t, thrd_start_t fn, void *arg)
+{
+	switch (pthread_create(t, C11_THREAD, (void *(*)(void *))(uintptr_t)fn, arg)) {
+	case 0:
+		return thrd_success;
+	case EAGAIN:
+		return thrd_nomem;
+	default:
+		return thrd_error;
+	}
+}
+
+/* In a goroutine: its cleanup handlers, then the end of the goroutine. */
+weakseam _Noreturn void pthread_exit(void *result)
+{
+	struct block *b = self();
+	g *gp = goroutine();
+
+	if (!gp)
+		__pthread_exit(result);
+	if (gp->status == Gsyscall) /* cancelled inside a call */
+		runtime_exitsyscall();
+	b->canceldisable = 1;
+	b->cancelasync = 0;
+	while (b->cancelbuf) {
+		struct cleanup *c = b->cancelbuf;
+
+		b->cancelbuf = c->next;
+		c->f(c->x);
+	}
+	go_exit();
+}
+
+weakseam _Noreturn void thrd_exit(int result)
+{
+	pthread_exit((void *)(intptr_t)result);
+}
+
+/* ---- blocking calls ---- */
+
+static inline long rawcall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (__syscall_cp_c)
+		return __syscall_cp_c(nr, a, b, c, d, e, f);
+	return arch_syscall6(nr, a, b, c, d, e, f);
+}
+
+/*
+ * Every call of libc's that may block. From a signal handler that interrupted
+ * such a call (status Gsyscall), from g0 and from the program's own threads:
+ * the plain call.
+ */
+seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
+{
+	g *gp = goroutine();
+	long r;
+
+	if (!gp || gp->status != Grunning)
+		return rawcall(nr, a, b, c, d, e, f);
+	runtime_entersyscall();
+	r = rawcall(nr, a, b, c, d, e, f);
+	runtime_exitsyscall();
+	return r;
+}
+
+/* Sleep on a word of libc's own locks; a goroutine gives its p away and comes back to this m. */
+static void waitword(volatile int *addr, int val, bool private)
+{
+	g *gp = goroutine();
+	int op = private ? 128 : 0; /* FUTEX_WAIT, FUTEX_PRIVATE */
+
+	if (!gp || gp->status != Grunning) {
+		arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
+		return;
+	}
+	runtime_lockosthread();
+	runtime_entersyscallblock();
+	arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
+	runtime_exitsyscall();
+	runtime_unlockosthread();
+}
+
+static void wakeword(volatile int *addr, int n)
+{
+	arch_syscall6(SYS_futex, (long)addr, 1 | 128, n, 0, 0, 0);
+}
+
+seam void __wait(volatile int *addr, volatile int *waiters, int val, int priv)
+{
+	for (int spins = 100; spins && (!waiters || !*waiters); spins--) {
+		if (*addr != val)
+			return;
+		procyield();
+	}
+	if (waiters)
+		xadd((int *)waiters, 1);
+	while (*addr == val)
+		waitword(addr, val, priv);
+	if (waiters)
+		xadd((int *)waiters, -1);
+}
+
+/* The lock inside libc's own structures: 0 free, 1 held, 2 held and slept on. */
+seam void __lock(volatile int *lock)
+{
+	int *l = (int *)lock;
+
+	if (!__libc.need_locks || cas_acq(l, 0, 1))
+		return;
+	for (int spins = 50; spins; spins--) {
+		if (!load_rlx(l) && cas_acq(l, 0, 1))
+			return;
+		procyield();
+	}
+	while (xchg(l, 2))
+		waitword(l, 2, true);
+}
+
+seam void __unlock(volatile int *lock)
+{
+	int *l = (int *)lock;
+
+	if (load_rlx(l) && xchg(l, 0) == 2)
+		wakeword(l, 1);
+}
+
+/* ---- stdio locks: owned by tid, and a goroutine that waits parks ---- */
+
+static int32_t *filelock(FILE *f)
+{
+	return (int32_t *)((char *)f + FileLock);
+}
+
+static void filewait(int32_t *l, int32_t val)
+{
+	g *gp = goroutine();
+
+	if (gp && gp->status == Grunning)
+		runtime_addrwait(l, val, WaitFileLock);
+	else
+		arch_syscall6(SYS_futex, (long)l, 128, val, 0, 0, 0);
+}
+
+seam int __lockfile(FILE *f)
+{
+	int32_t *l = filelock(f), tid = self()->tid, owner = load_rlx(l);
+
+	if ((owner & ~FileMaybeWaiters) == tid)
+		return 0;
+	if (cas(l, 0, tid))
+		return 1;
+	while (!cas(l, 0, tid | FileMaybeWaiters)) {
+		owner = load_rlx(l);
+		if (owner && ((owner & FileMaybeWaiters) ||
+			      cas(l, owner, owner | FileMaybeWaiters)))
+			filewait(l, owner | FileMaybeWaiters);
+	}
+	return 1;
+}
+
+seam void __unlockfile(FILE *f)
+{
+	int32_t *l = filelock(f);
+
+	if ((xchg(l, 0) & FileMaybeWaiters) && !runtime_addrwake(l))
+		wakeword(l, 1);
+}
+
+/*
+ * musl's getc and putc unlock with a futex wake of their own, which would not
+ * find a parked goroutine: so they go through the pair above.
+ */
+static int lockedgetc(FILE *f)
+{
+	int c, locked = *filelock(f) >= 0 ? __lockfile(f) : 0;
+
+	c = getc_unlocked(f);
+	if (locked)
+		__unlockfile(f);
+	return c;
+}
+
+static int lockedputc(int c, FILE *f)
+{
+	int locked = *filelock(f) >= 0 ? __lockfile(f) : 0;
+
+	c = putc_unlocked(c, f);
+	if (locked)
+		__unlockfile(f);
+	return c;
+}
+
+#undef getc
+#undef putc
+#undef getchar
+#undef putchar
+weakseam int fgetc(FILE *f) { return lockedgetc(f); }
+weakseam int getc(FILE *f) { return lockedgetc(f); }
+weakseam int _IO_getc(FILE *f) { return lockedgetc(f); }
+weakseam int fputc(int c, FILE *f) { return lockedputc(c, f); }
+weakseam int putc(int c, FILE *f) { return lockedputc(c, f); }
+weakseam int _IO_putc(int c, FILE *f) { return lockedputc(c, f); }
+
+/* ---- thread-specific data ---- */
+
+static int settsd(pthread_key_t k, const void *x)
+{
+	struct block *b = self();
+
+	if (b->tsd[k] == x)
+		return 0;
+	if (b->tsd == nulltsd) {
+		void **own = calloc(TsdKeys, sizeof *own);
+
+		if (!own)
+			return ENOMEM;
+		b->tsd = own;
+	}
+	b->tsd[k] = (void *)x;
+	b->tsd_used = 1;
+	return 0;
+}
+
+weakseam int pthread_setspecific(pthread_key_t k, const void *x)
+{
+	return settsd(k, x);
+}
+
+weakseam int tss_set(tss_t k, void *x)
+{
+	return settsd(k, x) ? thrd_error : thrd_success;
+}
+
+static void forgetkey(g *gp, void *key)
+{
+	struct block *b = (struct block *)gp->sched.tp;
+
+	if (b->tsd != nulltsd)
+		b->tsd[*(pthread_key_t *)key] = NULL;
+}
+
+static void keydelete0(void *key)
+{
+	__pthread_key_delete(*(pthread_key_t *)key);
+}
+
+/* musl clears the key in the blocks of its threads; we do in those of goroutines. */
+weakseam int pthread_key_delete(pthread_key_t k)
+{
+	if (getg())
+		runtime_systemstack(keydelete0, &k);
+	else
+		keydelete0(&k);
+	runtime_allgs(forgetkey, &k);
+	return 0;
+}
+
+weakseam void tss_delete(tss_t k)
+{
+	pthread_key_delete(k);
+}
+
+/* ---- signals ---- */
+
+/* A handler of the runtime's own, on the signal stack. */
+void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *))
+{
+	struct sigaction sa = {.sa_sigaction = fn,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+	sigfillset(&sa.sa_mask);
+	__libc_sigaction(sig, &sa, NULL);
+}
+
+weakseam pid_t gettid(void)
+{
+	return runtime_gettid();
+}
+
+static int tkill(int32_t tid, int sig)
+{
+	return (int)arch_syscall3(SYS_tkill, tid, sig, 0);
+}
+
+weakseam int raise(int sig)
+{
+	int r = tkill(runtime_gettid(), sig);
+
+	if (r < 0)
+		errno = -r;
+	return r < 0 ? -1 : 0;
+}
+
+/* To a goroutine that is on no thread just now: when it next runs. */
+static int goroutinekill(struct block *b, int sig)
+{
+	g *gp = *(g **)((char *)b + goffset);
+	m *mp = load_acq(&gp->m);
+
+	if (sig == 0)
+		return 0;
+	if (mp)
+		return -tkill(mp->tid, sig);
+	__atomic_or_fetch(&gp->sigpending, UINT64_C(1) << (sig - 1), __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+weakseam int pthread_kill(pthread_t t, int sig)
+{
+	struct block *b = (struct block *)t;
+	int32_t tid = load_acq(&b->tid);
+
+	if ((unsigned)sig >= _NSIG)
+		return EINVAL;
+	if (b == self())
+		return -tkill(runtime_gettid(), sig);
+	if (tid >= FirstTid)
+		return goroutinekill(b, sig);
+	return tid ? -tkill(tid, sig) : 0;
+}
+
+weakseam _Noreturn void abort(void)
+{
+	uint64_t mask = UINT64_C(1) << (SIGABRT - 1);
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+	raise(SIGABRT);
+	__libc_sigaction(SIGABRT, &dfl, NULL);
+	tkill(runtime_gettid(), SIGABRT);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, 8, 0, 0);
+	for (;;)
+		runtime_exit(127);
+}
+
+/*
+ * A goroutine's mask is its own. The thread's is changed here and at switches
+ * (runtime_setmask); m->sigmask is what the thread has by that account.
+ */
+weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own */
+	g *gp = goroutine();
+	uint64_t was, now;
+	int r;
+
+	if (set && (unsigned)how > SIG_SETMASK)
+		return EINVAL;
+	r = (int)-arch_syscall6(SYS_rt_sigprocmask, how, (long)set, (long)&was, 8, 0, 0);
+	if (r)
+		return r;
+	if (old)
+		*(uint64_t *)old = was & ~reserved;
+	if (!set || !gp)
+		return 0;
+	now = *(const uint64_t *)set;
+	if (how == SIG_BLOCK)
+		now |= was;
+	else if (how == SIG_UNBLOCK)
+		now = was & ~now;
+	gp->sigmask = gp->m->sigmask = now;
+	return 0;
+}
+
+/* sigsetjmp saves the mask, siglongjmp restores it. */
+seam int __sigsetjmp_tail(sigjmp_buf jb, int ret)
+{
+	sigset_t *saved = (sigset_t *)jb->__ss;
+
+	pthread_sigmask(SIG_SETMASK, ret ? saved : NULL, ret ? NULL : saved);
+	return ret;
+}
+
+/*
+ * setuid and its like change one thread each: func must run on all. The caller
+ * holds the thread list, catches the others one by one in a signal handler, lets
+ * them run func in turn, and then lets them all go. Threads are told apart by
+ * the kernel's tid, since FS may be a goroutine's.
+ */
+static struct {
+	void (*func)(void *);
+	void *arg;
+	int32_t target;	 /* who is meant by the signal just sent */
+	uint32_t caught; /* handlers that arrived; each keeps its number */
+	uint32_t turn;	 /* whose func may run; all may leave at LetGo */
+	uint32_t done;	 /* funcs run */
+	uint32_t left;	 /* handlers that let go of this structure */
+} call;
+
+enum { LetGo = UINT32_MAX };
+
+static void syncwait(uint32_t *word, uint32_t want)
+{
+	uint32_t v;
+
+	while ((v = load_acq(word)) != want)
+		runtime_futexsleep(word, v, -1);
+}
+
+static void syncpost(uint32_t *word, uint32_t v)
+{
+	store(word, v);
+	runtime_futexwakeup(word, INT32_MAX);
+}
+
+static void synchandler(int sig, siginfo_t *si, void *uc)
+{
+	uint32_t mine, turn;
+
+	(void)sig, (void)si, (void)uc;
+	if (load_acq(&call.target) != runtime_gettid())
+		return;
+	mine = call.caught + 1;
+	syncpost(&call.caught, mine);
+	while ((turn = load_acq(&call.turn)) != mine && turn != LetGo)
+		runtime_futexsleep(&call.turn, turn, -1);
+	if (turn == mine) {
+		call.func(call.arg);
+		syncpost(&call.done, mine);
+		syncwait(&call.turn, LetGo);
+	}
+	xadd(&call.left, 1);
+	runtime_futexwakeup(&call.left, 1);
+}
+
+/* Catch all other threads; how many, or -errno with none to run func. */
+static int catchthreads(struct block *first)
+{
+	int32_t me = runtime_gettid();
+	struct block *b = first;
+	uint32_t n = 0;
+
+	do {
+		int r;
+
+		if (b->tid == me)
+			continue;
+		store(&call.target, b->tid);
+		while ((r = tkill(b->tid, SigSynccall)) == -EAGAIN)
+			runtime_osyield();
+		if (r < 0)
+			return r;
+		syncwait(&call.caught, ++n);
+	} while ((b = b->next) != first);
+	return (int)n;
+}
+
+seam void __synccall(void (*func)(void *), void *arg)
+{
+	g *gp = getg();
+	struct block *first = gp ? (struct block *)gp->m->g0->sched.tp : self();
+	uint64_t all = ~UINT64_C(0), app = ~(UINT64_C(7) << 31), old;
+	int n;
+
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&app, (long)&old, 8, 0, 0);
+	__tl_lock();
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, 0, 8, 0, 0);
+	call.func = func;
+	call.arg = arg;
+	call.caught = call.turn = call.done = call.left = 0;
+	runtime_setsig(SigSynccall, synchandler);
+	n = catchthreads(first);
+	call.target = 0;
+	for (uint32_t i = 1; n > 0 && i <= call.caught; i++) {
+		syncpost(&call.turn, i);
+		syncwait(&call.done, i);
+	}
+	if (n >= 0)
+		func(arg);
+	syncpost(&call.turn, LetGo);
+	syncwait(&call.left, call.caught);
+	__tl_unlock();
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * os_linux.c - the kernel as the runtime uses it: what osinit learns about the
+ * machine, futexes, the clock, pages. Every call here goes straight to the
+ * kernel: libc's wrappers are the program's, and may park.
+ */
+#include "runtime.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
+
+size_t runtime_physpagesize, runtime_hugepagesize;
+int32_t runtime_ncpu;
+
+/* All of a small file, as a string; false when it cannot be had. */
+static bool slurp(const char *path, char *buf, size_t cap)
+{
+	long fd = arch_syscall3(SYS_open, (long)path, O_RDONLY | O_CLOEXEC, 0), n;
+
+	if (fd < 0)
+		return false;
+	n = arch_syscall3(SYS_read, fd, (long)buf, (long)cap - 1);
+	arch_syscall3(SYS_close, fd, 0, 0);
+	if (n < 0)
+		return false;
+	buf[n] = 0;
+	return true;
+}
+
+static int64_t number(const char **s)
+{
+	int64_t v = 0;
+
+	while (**s == ' ')
+		++*s;
+	for (; **s >= '0' && **s <= '9'; ++*s)
+		v = v * 10 + (**s - '0');
+	return v;
+}
+
+/* CPUs' worth of "QUOTA PERIOD" (cgroup v2's cpu.max), rounded up; 0: no limit. */
+static int32_t quotacpus(const char *s)
+{
+	int64_t quota = number(&s), period = number(&s);
+
+	if (quota <= 0 || period <= 0)
+		return 0;
+	return (int32_t)((quota + period - 1) / period);
+}
+
+/* The smallest cpu.max from the process's cgroup (v2) up to the root; 0: none. */
+static int32_t cgroupcpus(void)
+{
+	char self[512], path[640], max[64];
+	int32_t least = 0;
+	char *dir, *slash;
+
+	if (!slurp("/proc/self/cgroup", self, sizeof self) || strncmp(self, "0::/", 4))
+		return 0;
+	dir = self + 3;
+	dir[strcspn(dir, "\n")] = 0;
+	for (;;) {
+		int32_t n;
+
+		runtime_snprint(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", dir);
+		if (slurp(path, max, sizeof max) && (n = quotacpus(max)) > 0 &&
+		    (!least || n < least))
+			least = n;
+		if (!(slash = strrchr(dir, '/')))
+			return least;
+		*slash = 0;
+	}
+}
+
+/* As Go 1.25: a fractional quota rounds up, and one below two CPUs still gives two. */
+static int32_t getncpu(void)
+{
+	unsigned long mask[1024] = {0};
+	long n = arch_syscall3(SYS_sched_getaffinity, 0, sizeof mask, (long)mask);
+	int32_t cpus = 0, quota = cgroupcpus();
+
+	for (long i = 0; i < n / (long)sizeof mask[0]; i++)
+		cpus += __builtin_popcountl(mask[i]);
+	if (cpus == 0)
+		cpus = 1;
+	if (quota > 0 && quota < 2)
+		quota = 2;
+	return quota > 0 && quota < cpus ? quota : cpus;
+}
+
+void runtime_osinit(void)
+{
+	runtime_ncpu = getncpu();
+	runtime_hugepagesize = 2 << 20; /* the PMD's reach with 4 KiB pages, fixed on amd64 */
+}
+
+int32_t runtime_gettid(void)
+{
+	return (int32_t)arch_syscall3(SYS_gettid, 0, 0, 0);
+}
+
+/* 0, or why it ended early as -errno; a spurious wake-up is possible. */
+int runtime_futexsleep(uint32_t *addr, uint32_t val, int64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	return (int)arch_syscall6(SYS_futex, (long)addr, FUTEX_WAIT_PRIVATE, val,
+				  ns < 0 ? 0 : (long)&ts, 0, 0);
+}
+
+void runtime_futexwakeup(uint32_t *addr, int n)
+{
+	arch_syscall6(SYS_futex, (long)addr, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
+}
+
+void runtime_usleep(uint32_t us)
+{
+	struct timespec ts = {us / 1000000, us % 1000000 * 1000};
+
+	arch_syscall3(SYS_nanosleep, (long)&ts, 0, 0);
+}
+
+void runtime_osyield(void)
+{
+	arch_syscall3(SYS_sched_yield, 0, 0, 0);
+}
+
+/* libc's clock_gettime reads the vDSO's page: no system call, and it cannot park. */
+int64_t runtime_nanotime(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+int64_t go_nanotime(void)
+{
+	return runtime_nanotime();
+}
+
+void *runtime_sysalloc(size_t n)
+{
+	long p = arch_syscall6(SYS_mmap, 0, (long)n, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+void runtime_sysfree(void *p, size_t n)
+{
+	arch_syscall3(SYS_munmap, (long)p, (long)n, 0);
+}
+
+/*
+ * Structures that live for ever, ms and ps mostly, from chunks of the system's.
+ * The first chunk is part of the program, so that a small one needs no other.
+ */
+static struct {
+	mutex lock;
+	char *p, *end;
+} persist;
+static alignas(64) char firstchunk[16 << 10];
+
+enum { PersistChunk = 256 << 10 };
+
+void *runtime_persistentalloc(size_t n, size_t align)
+{
+	char *p;
+
+	runtime_lock(&persist.lock);
+	p = (char *)(((uintptr_t)persist.p + align - 1) & -align);
+	if (!persist.p || p + n > persist.end) {
+		size_t chunk = n + align > PersistChunk ? n + align : PersistChunk;
+
+		p = runtime_sysalloc(chunk);
+		if (!p) {
+			runtime_unlock(&persist.lock);
+			runtime_fatal("out of memory for the runtime's own structures");
+		}
+		persist.end = p + chunk;
+		p = (char *)(((uintptr_t)p + align - 1) & -align);
+	}
+	persist.p = p + n;
+	runtime_unlock(&persist.lock);
+	return p;
+}
+
+/* The allocator that every later boot step takes from. */
+void runtime_mallocinit(void)
+{
+	if (runtime_physpagesize == 0 || runtime_physpagesize & (runtime_physpagesize - 1))
+		runtime_throw("runtime_mallocinit: the page size is not a power of two");
+	runtime_lockinit(&persist.lock, RankPersist);
+	persist.p = firstchunk;
+	persist.end = firstchunk + sizeof firstchunk;
+}

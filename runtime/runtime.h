@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.h - the core types of the runtime and the functions that cross files.
+ *
+ * g is a goroutine, m an OS thread, p the right to run goroutines. An m needs a
+ * p to run a g. Each m has a g0, whose stack is the thread's own and which runs
+ * the scheduler; getg() is g0 there. FS points at the running g's thread block,
+ * so getg() is one load and is NULL on a thread that is not ours.
+ *
+ * runtime_x crosses files, go_x is public (go.h), all else is static. Sections
+ * below carry the name of the file that defines them.
+ */
+#ifndef RUNTIME_H
+#define RUNTIME_H
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+
+#include "arch_amd64.h"
+#include "atomic.h"
+#include "go.h"
+
+#ifndef DEBUG
+#define DEBUG 0
+#endif
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define nelem(a) (sizeof(a) / sizeof((a)[0]))
+#define noinline __attribute__((noinline))
+#define printflike(f, a) __attribute__((format(printf, f, a)))
+
+typedef struct g g;
+typedef struct m m;
+typedef struct p p;
+
+/*
+ * A goroutine's states, as Go's. Who owns the g: who may change its status, its
+ * links and its saved context.
+ */
+enum {
+	Gidle,	   /* just made, on no list; its maker's */
+	Grunnable, /* on exactly one run queue (or in its taker's hand); the queue's owner's */
+	Grunning,  /* on no queue, g->m is set and g->m->curg == g; its own */
+	Gsyscall,  /* as Grunning, but its m has no p of its own and may run no program code but the call */
+	Gwaiting,  /* parked: on no run queue; belongs to what it waits for, whose waker makes it runnable */
+	Gdead = 6, /* ended or never used: on a free list (or in its taker's hand); the list's owner's */
+};
+
+/* A p's states, as Go's. */
+enum {
+	Pidle,	  /* on sched.pidle, under sched.lock; its run queue is empty unless no m could be made for it */
+	Prunning, /* p->m's, which alone runs goroutines on it */
+	Psyscall, /* its old m is in a system call and may take it back by a cas; so may sysmon take it away */
+	Pgcstop,  /* the world is stopped; the stopper's */
+	Pdead,	  /* beyond GOMAXPROCS; kept for a later increase */
+};
+
+/* Why a g is parked; runtime_waitreasons has the words. */
+enum waitreason {
+	WaitNone,
+	WaitSleep,
+	WaitMutex,
+	WaitWaitGroup,
+	WaitSema,
+	WaitFileLock,
+	WaitForever,
+	NWaitReason,
+};
+
+/* What is kept of a stopped g: sp points at the frame that asm_amd64.S describes; tp is its thread pointer. */
+typedef struct {
+	uintptr_t sp;
+	uintptr_t tp;
+} gobuf;
+
+struct g {
+	gobuf sched; /* valid unless Grunning; first: assembly knows the offsets */
+	m *m;	     /* while running or in a system call */
+	uintptr_t stacklo; /* lowest usable byte; the guard is below */
+	uintptr_t stackhi; /* one past the highest */
+
+	uint32_t status;    /* atomic; see above */
+	uint8_t waitreason; /* of type waitreason, while Gwaiting */
+	bool trimmed;	    /* while dead: its stack was given back */
+	bool deep;	    /* its stack is known to have gone deep: trim it at the end */
+	uint8_t sizeclass;  /* of the stack, see stack.c */
+	bool guarded;	    /* the stack has a guard; else a canary word */
+	g *schedlink;	    /* next on the run queue or free list that the g is on */
+	void *param;	    /* from the one who readied it, to the one who parked */
+	uint64_t sigmask;   /* the goroutine's own signal mask */
+
+	void (*startfn)(void *); /* set once by newproc */
+	uintptr_t gopc;	   /* where the go call was */
+	uint64_t parentid; /* who made it */
+	uint64_t goid;
+	m *lockedm; /* set: runs on that m only (runtime.LockOSThread) */
+
+	uint32_t lockedext; /* go_lock_os_thread's nesting */
+	uint32_t lockedint; /* the runtime's own */
+	int64_t waitsince;  /* about when it parked, 0 not known; for dumps */
+	uint64_t sigpending; /* atomic; signals sent to it by pthread_kill while it was on no thread */
+	const char *panicmsg; /* while it panics */
+	char name[32];	      /* go_set_name's */
+};
+
+/* A sleeping place: one sleeper, one waker, one time, then noteclear. */
+typedef struct {
+	uint32_t key; /* futex: 0 not yet woken, 1 woken */
+} note;
+
+/* A mutual exclusion lock for the runtime's own short sections; never held across a park. */
+typedef struct {
+	uint32_t key; /* futex: 0 free, 1 held, 2 held and slept on */
+#if DEBUG
+	uint8_t rank; /* see lockrank in lock_futex.c */
+#endif
+} mutex;
+
+/* What a switch leaves for its successor to do to the g that was left: see sched/proc.c. */
+enum finish { FinishNone, FinishPark, FinishYield, FinishExit };
+
+struct m {
+	g *g0; /* first: assembly knows the offsets */
+	struct g g0store; /* what g0 points at */
+	g *curg; /* the g that runs or is in a system call here */
+
+	uint8_t finish; /* of type finish: owed to finishg by whatever runs next here */
+	g *finishg;
+	bool (*waitunlockf)(g *, void *); /* FinishPark: false cancels the park */
+	void *waitlock;
+
+	p *p;	  /* held p, NULL when in a system call or idle */
+	p *nextp; /* to take on waking; set by the waker */
+	p *oldp;  /* held before the system call */
+	uint64_t sigmask; /* the thread's signal mask, as set through us */
+	uint64_t rand;	  /* state of runtime_rand */
+
+	int64_t id;
+	int32_t tid;	  /* the kernel's */
+	bool spinning;	  /* out of work and looking for it; counted in sched.nmspinning */
+	bool blocked;	  /* asleep on park */
+	bool sleepspoll;  /* ... as the one m that waits for the next timer */
+	void (*mstartfn)(void);
+	note park;
+	m *alllink;   /* on allm, for ever */
+	m *schedlink; /* on sched.midle or sched.mfree */
+	g *lockedg;   /* runs this g only */
+	void *altstack;	    /* signal stack, kept when the m is used again */
+	size_t altstacksize;
+	void *threadstack;  /* for the thread, NULL: its own; see newosproc */
+	uint64_t heldranks; /* DEBUG: locks held, by rank */
+};
+
+enum { MaxProcs = 1024 };
+enum { RunqSize = DEBUG ? 8 : 256, GidBatch = 16, GfreeMax = DEBUG ? 4 : 64 };
+
+struct timer;
+
+struct p {
+	int32_t id;
+	uint32_t status; /* atomic; see above */
+	p *link;	 /* on sched.pidle */
+	m *m;		 /* back-link, NULL when idle or in a system call */
+	uint32_t schedtick;   /* counts execute()s; its m writes, sysmon reads */
+	uint32_t syscalltick; /* counts system calls, likewise */
+	bool preempt;	      /* atomic; sysmon asks for the slice back, the next schedule clears it */
+	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
+	uint64_t goidcache, goidcacheend;
+
+	/*
+	 * Run queue. head is advanced by cas by its m and by thieves; tail is
+	 * stored by its m alone. runnext is what goes before the head: its m puts
+	 * it, its m and thieves take it by cas.
+	 */
+	alignas(64) uint32_t runqhead;
+	uint32_t runqtail;
+	g *runnext;
+	g *runq[RunqSize];
+
+	/* Dead gs with the default stack, last in first out; its m's. */
+	g *gfree;
+	int32_t ngfree;
+
+	/* sched/time.c */
+	mutex timerlock;
+	struct timerent { /* 4-ary heap, earliest first; under timerlock */
+		int64_t when;
+		struct timer *t;
+	} *timers;
+	uint32_t ntimers, captimers;
+	int64_t timer0when; /* atomic; timers[0].when, or 0 when there is none */
+};
+
+/* sched.lock guards what is not said to be atomic. */
+struct sched {
+	mutex lock;
+	m *midle; /* idle ms waiting for work, last in first out */
+	int32_t nmidle, nmidlelocked;
+	int64_t mnext; /* ms made so far, also the next id */
+	m *mfree;      /* ended, to be used again */
+	int32_t nmfreed, nmsys; /* ms that ended; system ms, not counted for deadlock */
+	p *pidle;
+	uint32_t npidle;     /* atomic */
+	uint32_t nmspinning; /* atomic */
+	g *runqhead, *runqtail; /* global run queue */
+	int32_t runqsize;	/* atomic reads */
+	bool newmfailed;	/* atomic; a thread is wanted: sysmon is to start one */
+	uint32_t dying;		/* atomic; tid of the thread that reports the end */
+
+	mutex gflock; /* the global free list and allgs */
+	g *gfree;
+	int32_t ngfree;
+	int32_t ngfreebig; /* atomic; dead gs with other stacks, see stack.c */
+
+	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
+	int32_t stopwait;   /* ps yet to stop */
+	note stopnote;
+	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
+	note sysmonnote;
+	int64_t procresizetime;
+
+	alignas(64) uint64_t goidgen; /* atomic */
+	uint32_t nforeign; /* atomic; threads of the program's own, see musl.c */
+};
+
+extern struct sched runtime_sched;
+extern m runtime_m0;
+extern m *runtime_allm;	 /* atomic, grows at the head */
+extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
+extern int32_t runtime_gomaxprocs, runtime_ncpu;
+extern size_t runtime_physpagesize, runtime_hugepagesize;
+
+/* The running g. Never cached across anything that may park: FS moves with the goroutine. */
+extern _Thread_local g *runtime_g __attribute__((tls_model("local-exec")));
+static inline g *getg(void) { return runtime_g; }
+
+/* ---- rt0/asm_amd64.S ---- */
+void runtime_switch(gobuf *from, gobuf *to, m *mp); /* to's side runs runtime_finishswitch(mp) first */
+_Noreturn void runtime_gogo(gobuf *to);
+void runtime_mcall(void (*fn)(g *)); /* fn runs on g0 with the left g and does not return */
+void runtime_gosave(gobuf *buf); /* calls onto this stack begin below the caller's frame from now on */
+void runtime_systemstack(void (*fn)(void *), void *arg); /* fn(arg) on g0's stack; plain call when there already */
+void runtime_gostart(void);	     /* where a new goroutine's first frame returns to */
+_Noreturn void runtime_mstart(void);
+extern void (*const runtime_mainPC)(void *);
+
+/* ---- boot: runtime/check.c, args.c, os_linux.c, env.c ---- */
+void runtime_check(void);
+void runtime_args(int argc, char **argv);
+void runtime_osinit(void);
+void runtime_goargs(void);
+void runtime_goenvs(void);
+void runtime_parsedebugvars(void);
+const char *runtime_getenv(const char *name);
+uintptr_t runtime_auxv(unsigned long type); /* 0 when absent */
+extern int runtime_argc;
+extern char **runtime_argv, **runtime_envp;
+struct debugvars {
+	int32_t inittrace, schedtrace, scheddetail, gctrace, asyncpreemptoff;
+	int32_t stackguard; /* 1: mprotect, 2: canary, as on kernels without guard pages; for tests */
+	const char *trace;  /* not terminated */
+	size_t tracelen;
+	int32_t traceback; /* GOTRACEBACK: 0 none, 1 single, 2 all, 3 crash */
+	int32_t gomaxprocs; /* from the environment, 0 when unset */
+};
+extern struct debugvars runtime_debug;
+void runtime_bootstep(const char *step); /* note the time, for GODEBUG=inittrace=1 */
+void runtime_bootreport(void);
+
+/* ---- runtime/os_linux.c ---- */
+int32_t runtime_gettid(void);
+int runtime_futexsleep(uint32_t *addr, uint32_t val, int64_t ns); /* ns < 0: no limit */
+void runtime_futexwakeup(uint32_t *addr, int n);
+void runtime_usleep(uint32_t us);
+void runtime_osyield(void);
+int64_t runtime_nanotime(void);
+void *runtime_sysalloc(size_t n);   /* zeroed pages, NULL when there is none */
+void runtime_sysfree(void *p, size_t n);
+void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; throws when out of memory */
+void runtime_mallocinit(void);
+void runtime_gcinit(void);
+
+/* ---- runtime/lock_futex.c ---- */
+enum lockrank { RankNone, RankAllg, RankTimer, RankSema, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
+void runtime_lockinit(mutex *l, enum lockrank rank);
+void runtime_lock(mutex *l);
+void runtime_unlock(mutex *l);
+void runtime_noteclear(note *n);
+void runtime_notewakeup(note *n);
+void runtime_notesleep(note *n);
+bool runtime_notetsleep(note *n, int64_t ns); /* true: woken; ns < 0: no limit */
+
+/* ---- runtime/print.c ---- */
+void runtime_print(const char *fmt, ...) printflike(1, 2); /* to standard error; %s %d %u %x %p %c, l and z */
+int runtime_snprint(char *buf, size_t n, const char *fmt, ...) printflike(3, 4);
+int runtime_vsnprint(char *buf, size_t n, const char *fmt, va_list ap);
+_Noreturn void runtime_throw(const char *msg);	/* our own bug */
+_Noreturn void runtime_fatal(const char *msg);	/* the program's unrecoverable fault: "fatal error: MSG" */
+_Noreturn void runtime_exit(int code);		/* at once, nothing flushed */
+g *runtime_need_g(const char *call);		/* getg, or fatal that call is not for this thread */
+void runtime_diestart(void); /* only the first to die goes on; the others wait for its exit */
+#define runtime_crash() runtime_tracebackexit(false)
+
+/* ---- runtime/traceback.c ---- */
+void runtime_crashcontext(const void *uc);
+uintptr_t runtime_contextpc(const void *uc);
+_Noreturn void runtime_tracebackexit(bool all);
+const char *runtime_waitreasonstr(g *gp);
+extern const char *const runtime_waitreasons[NWaitReason];
+
+/* ---- runtime/stack.c ---- */
+enum { StackDefault = 256 << 10, StackUsable = 192 << 10, StackMainMin = 8 << 20, StackDeep = 32 << 10 };
+void runtime_stackinit(void);
+g *runtime_stackalloc(size_t bytes); /* a new g with stack, thread block and TLS; NULL when out of memory */
+void runtime_stackfree(g *gp);	     /* a big one: back to the kernel; a default one must not come here */
+void runtime_stacktrim(g *gp);	     /* gives back the pages below the first of an unused stack */
+uintptr_t runtime_stackguard(g *gp, uintptr_t *size); /* where its guard lies */
+size_t runtime_mainstacksize(void);
+bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the low end is whole */
+
+/* ---- runtime/signal.c ---- */
+void runtime_asminit(void);
+void runtime_minit(void);     /* signal stack and mask of this m */
+void runtime_unminit(void);
+void runtime_initsig(void);
+void runtime_blocksignals(void);
+void runtime_setmask(g *gp);
+_Noreturn void runtime_stackoverflow(g *gp);
+
+/* ---- runtime/musl.c: all that knows musl ---- */
+void runtime_settls(char **envp, char *argv0);
+const char *runtime_checklibc(void); /* NULL, or what is not as we know it */
+size_t runtime_tlssize(void);
+uintptr_t runtime_tlsnew(void *mem, g *gp); /* a thread block in zeroed mem; returns the thread pointer */
+void runtime_tlsreset(g *gp);		    /* ready for the next goroutine on a used one */
+void runtime_tlsend(g *gp);		    /* what a thread that ends does; gp is running */
+int runtime_newosproc(m *mp);		    /* a detached thread that runs runtime_mstart; 0 or -errno. On g0 */
+_Noreturn void runtime_exitosproc(void);    /* the running g0's thread ends */
+int runtime_foreignthreads(int ms);	    /* threads of the program's own, when ms are ours */
+void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
+void runtime_libcinit(void);		    /* the program's constructors */
+enum { MStackSize = 128 << 10 };	    /* of an m's thread */
+
+/* ---- sched/proc.c: goroutines ---- */
+void runtime_newproc(void (*const *fn)(void *));
+_Noreturn void runtime_main(void *unused);
+void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason why);
+void runtime_goready(g *gp);
+void runtime_gosched(void);
+_Noreturn void runtime_goexit(void); /* ends the running goroutine */
+void runtime_finishswitch(m *mp);
+void runtime_allgs(void (*fn)(g *, void *), void *arg);
+bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without waiting for the lock, for the dying */
+void runtime_addallg(g *gp);
+void runtime_gfpurge(p *pp);
+void runtime_gfscavenge(void);
+void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
+int runtime_gcount(void);
+
+/* ---- sched/runq.c ---- */
+void runtime_runqput(p *pp, g *gp, bool next);
+g *runtime_runqget(p *pp, bool *inherit);
+g *runtime_runqsteal(p *pp, p *from, bool stealnext);
+bool runtime_runqempty(p *pp);
+void runtime_globrunqput(g *gp);     /* sched.lock held */
+void runtime_globrunqputhead(g *gp); /* sched.lock held */
+g *runtime_globrunqget(p *pp, int32_t max); /* sched.lock held; up to max, the rest to pp */
+
+/* ---- sched/schedule.c ---- */
+_Noreturn void runtime_schedule(void);
+_Noreturn void runtime_execute(g *gp, bool inherit);
+g *runtime_findrunnable(bool *inherit); /* blocks until there is one */
+void runtime_ready(g *gp, bool next);
+void runtime_readyforeign(g *gp); /* the same from a thread without a p */
+void runtime_wakep(void);
+void runtime_resetspinning(void);
+
+/* ---- sched/m.c ---- */
+_Noreturn void runtime_mstart0(void);
+void runtime_mstart1(void);
+void runtime_mstartm0(void);
+_Noreturn void runtime_mexit(bool osstack);
+void runtime_mcommoninit(m *mp, int64_t id);
+bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
+void runtime_stopm(void);
+void runtime_startm(p *pp, bool spinning);
+void runtime_handoffp(p *pp);
+void runtime_stoplockedm(void);
+void runtime_startlockedm(g *gp);
+void runtime_mput(m *mp);  /* sched.lock held */
+m *runtime_mget(void);	   /* sched.lock held */
+int32_t runtime_mcount(void);
+void runtime_checkdead(void); /* sched.lock held */
+
+/* ---- sched/p.c ---- */
+void runtime_schedinit(void);
+void runtime_procresize(int32_t n); /* world stopped, sched.lock held */
+void runtime_acquirep(p *pp);
+p *runtime_releasep(void);
+void runtime_pidleput(p *pp); /* sched.lock held */
+p *runtime_pidleget(void);    /* sched.lock held */
+void runtime_stoptheworld(void);
+void runtime_starttheworld(int32_t procs);
+void runtime_gcstopm(void);
+
+/* ---- sched/lockosthread.c ---- */
+void runtime_lockosthread(void); /* the runtime's own lock of g and m, nests */
+void runtime_unlockosthread(void);
+
+/* ---- sched/syscall.c ---- */
+void runtime_entersyscall(void);
+void runtime_entersyscallblock(void); /* the p is given away at once */
+void runtime_exitsyscall(void);
+
+/* ---- sched/sysmon.c ---- */
+void runtime_startsysmon(void);
+bool runtime_sysmonwake(void); /* if it sleeps; sched.lock not needed */
+
+/* ---- sched/time.c ---- */
+struct timer {
+	void (*fn)(struct timer *, int64_t now); /* runs on the p's m, timerlock not held, must not block */
+	void *arg;
+	int64_t when;
+	p *pp;	       /* whose heap it is in; under that heap's lock */
+	uint32_t index;
+};
+void runtime_addtimer(struct timer *t, int64_t when);
+int64_t runtime_checktimers(p *pp, int64_t now); /* runs what is due; when the next is, 0 for none */
+int64_t runtime_nexttimer(void); /* over all ps; 0 for none */
+void runtime_movetimers(p *from, p *to);
+bool runtime_timersleep(int64_t until); /* idle: sleeps till then or till a wake; false: somebody else does that */
+void runtime_timerwake(int64_t when);	/* a timer for when was added: the sleeper must not oversleep it */
+
+/* ---- sched/sema.c ---- */
+struct sudog { /* one g waiting for one thing; on its stack */
+	g *g;
+	const void *addr;
+	struct sudog *parent, *left, *right;  /* treap */
+	struct sudog *waitlink, *waittail; /* others for the same address */
+	uint32_t ticket;
+	bool granted;
+};
+void runtime_semainit(void);
+void runtime_semacquire(uint32_t *addr, bool lifo, enum waitreason why);
+void runtime_semrelease(uint32_t *addr, bool handoff);
+
+/* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
+void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
+bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
+
+/* A cheap random number; on an m. */
+static inline uint64_t runtime_rand(m *mp)
+{
+	uint64_t x = mp->rand;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return mp->rand = x;
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * stack.c - goroutine stacks. A slot of address space holds all that one
+ * goroutine needs, and is committed page by page as it is touched:
+ *
+ *   low  | guard | stack, growing down ... | g | thread block, TLS | colour | high
+ *
+ * so that a parked goroutine with a shallow stack costs one page. The g is
+ * never unmapped: it may be looked at after the goroutine's death.
+ *
+ * Colour: were every slot's top at the same place of its slot, all the hot
+ * pages would share one set of the first-level TLB. Slot i leaves i % Colours
+ * pages unused at its top.
+ *
+ * Slots come in classes, each twice the one before; class 0 is the default. The
+ * ps and sched.gfree keep dead gs of class 0, freebig those of the others.
+ *
+ * Guards: MADV_GUARD_INSTALL splits no mapping, so their number has no limit.
+ * Kernels before 6.13 refuse it; then pages are made inaccessible while
+ * vm.max_map_count allows, and after that a word at the low end is looked at
+ * whenever the goroutine parks.
+ *
+ * Lock: stacklock guards the arenas and freebig.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum { Guard = 32 << 10, Colours = 8, Classes = 21 };
+enum { ArenaDefault = 1 << 30 };
+static const uint64_t Canary = 0x5741434b53544143; /* where there is no guard */
+
+enum guardkind { GuardMadvise, GuardMprotect, GuardCanary };
+
+static mutex stacklock;
+static struct {
+	uintptr_t next, end; /* unused part of the newest arena */
+	uint32_t nslots;     /* handed out, for the colour */
+} arena;
+static g *freebig[Classes];
+static size_t slot0; /* class 0's size: StackDefault, or more when TLS is large */
+static enum guardkind guardkind;
+
+static size_t slotsize(int class)
+{
+	return slot0 << class;
+}
+
+void runtime_stackinit(void)
+{
+	size_t overhead = Guard + Colours * runtime_physpagesize + sizeof(g) + 128;
+
+	runtime_lockinit(&stacklock, RankStack);
+	slot0 = StackDefault;
+	while (slot0 < overhead + runtime_tlssize() + StackDefault / 2)
+		slot0 *= 2;
+	guardkind = (enum guardkind)runtime_debug.stackguard;
+}
+
+/* A slot of n bytes from the newest arena, or from a new one; 0: out of memory. */
+static uintptr_t slotalloc(size_t n)
+{
+	size_t want = n > ArenaDefault ? n : ArenaDefault;
+	long p;
+
+	if (arena.end - arena.next < n) {
+		do
+			p = arch_syscall6(SYS_mmap, 0, (long)want, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		while (p < 0 && p > -4096 && (want /= 2) >= n);
+		if (p < 0 && p > -4096)
+			return 0;
+		arch_syscall3(SYS_madvise, p, (long)want, MADV_NOHUGEPAGE);
+		arena.next = (uintptr_t)p;
+		arena.end = arena.next + want;
+	}
+	arena.next += n;
+	return arena.next - n;
+}
+
+static bool guardinstall(uintptr_t lo)
+{
+	if (guardkind == GuardMadvise &&
+	    arch_syscall3(SYS_madvise, (long)lo, Guard, MADV_GUARD_INSTALL) < 0)
+		guardkind = GuardMprotect;
+	if (guardkind == GuardMprotect &&
+	    arch_syscall3(SYS_mprotect, (long)lo, Guard, PROT_NONE) < 0)
+		guardkind = GuardCanary;
+	if (guardkind == GuardCanary)
+		*(uint64_t *)(lo + Guard) = Canary;
+	return guardkind != GuardCanary;
+}
+
+/* Lay a new slot out, its g at Gdead. */
+static g *slotinit(uintptr_t lo, size_t n, uint32_t index)
+{
+	uintptr_t hi = lo + n - index % Colours * runtime_physpagesize;
+	uintptr_t tls = (hi - runtime_tlssize()) & -(uintptr_t)64;
+	g *gp = (g *)((tls - sizeof(g)) & -(uintptr_t)64);
+
+	gp->guarded = guardinstall(lo);
+	gp->stacklo = lo + Guard;
+	gp->stackhi = (uintptr_t)gp;
+	gp->status = Gdead;
+	gp->sched.tp = runtime_tlsnew((void *)tls, gp);
+	return gp;
+}
+
+static int classof(size_t bytes)
+{
+	size_t overhead = Guard + Colours * runtime_physpagesize + runtime_tlssize() +
+			  sizeof(g) + 128;
+	int class = 0;
+
+	if (bytes == 0)
+		return 0;
+	while (class < Classes && (slotsize(class) < bytes || slotsize(class) - bytes < overhead))
+		class++;
+	return class;
+}
+
+g *runtime_stackalloc(size_t bytes)
+{
+	int class = classof(bytes);
+	uintptr_t lo;
+	uint32_t index;
+	g *gp;
+
+	if (class == Classes)
+		return NULL;
+	runtime_lock(&stacklock);
+	if (class > 0 && (gp = freebig[class])) {
+		freebig[class] = gp->schedlink;
+		runtime_unlock(&stacklock);
+		gp->schedlink = NULL;
+		return gp;
+	}
+	lo = slotalloc(slotsize(class));
+	index = arena.nslots++;
+	runtime_unlock(&stacklock);
+	if (!lo)
+		return NULL;
+	gp = slotinit(lo, slotsize(class), index);
+	gp->sizeclass = (uint8_t)class;
+	runtime_addallg(gp);
+	return gp;
+}
+
+/* The pages below the one that the g is in; they come back zeroed. */
+void runtime_stacktrim(g *gp)
+{
+	uintptr_t top = (uintptr_t)gp & -runtime_physpagesize;
+
+	if (gp->guarded)
+		arch_syscall3(SYS_madvise, (long)gp->stacklo, (long)(top - gp->stacklo),
+			      MADV_DONTNEED);
+}
+
+void runtime_stackfree(g *gp)
+{
+	runtime_stacktrim(gp);
+	runtime_lock(&stacklock);
+	gp->schedlink = freebig[gp->sizeclass];
+	freebig[gp->sizeclass] = gp;
+	runtime_unlock(&stacklock);
+}
+
+/* As much as the OS gives a main thread, but no less than 8 MiB, and no more than 1 GiB. */
+size_t runtime_mainstacksize(void)
+{
+	struct rlimit rl;
+
+	if (arch_syscall3(SYS_getrlimit, RLIMIT_STACK, (long)&rl, 0) < 0 ||
+	    rl.rlim_cur == RLIM_INFINITY || rl.rlim_cur < StackMainMin)
+		return StackMainMin;
+	return rl.rlim_cur < (1 << 30) ? rl.rlim_cur : 1 << 30;
+}
+
+uintptr_t runtime_stackguard(g *gp, uintptr_t *size)
+{
+	*size = Guard;
+	return gp->stacklo - Guard;
+}
+
+bool runtime_stackcanaryok(g *gp)
+{
+	return gp->guarded || *(uint64_t *)gp->stacklo == Canary;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * m.c - threads: made, started on a p, put to sleep, ended.
+ *
+ * An m without work sleeps on m->park. Who wakes it has set m->nextp and given
+ * up that p; the note's wake-up releases it, the m acquires it on waking. ms are
+ * never unlinked from allm; one that ended is used again by the next newm.
+ */
+#include "runtime.h"
+
+m runtime_m0;
+m *runtime_allm;
+
+int32_t runtime_mcount(void)
+{
+	return (int32_t)(runtime_sched.mnext - runtime_sched.nmfreed);
+}
+
+/* sched.lock held, except at boot. */
+void runtime_mcommoninit(m *mp, int64_t id)
+{
+	mp->id = id;
+	mp->rand = (uint64_t)runtime_nanotime() * 0x9e3779b97f4a7c15u ^ (uint64_t)(id + 1);
+	mp->rand |= 1;
+	mp->g0 = &mp->g0store;
+	mp->g0->m = mp;
+	mp->g0->guarded = true;
+	mp->alllink = runtime_allm;
+	store_rel(&runtime_allm, mp);
+}
+
+void runtime_mput(m *mp)
+{
+	mp->schedlink = runtime_sched.midle;
+	runtime_sched.midle = mp;
+	runtime_sched.nmidle++;
+	runtime_checkdead();
+}
+
+m *runtime_mget(void)
+{
+	m *mp = runtime_sched.midle;
+
+	if (mp) {
+		runtime_sched.midle = mp->schedlink;
+		runtime_sched.nmidle--;
+		mp->schedlink = NULL;
+	}
+	return mp;
+}
+
+/* ---- start of a thread ---- */
+
+/*
+ * On g0, called by runtime_mstart. Where the stack's bounds are not known yet
+ * they are the system's: a stack of the size asked for, of which this is the top.
+ */
+_Noreturn void runtime_mstart0(void)
+{
+	g *gp = getg();
+
+	if (!gp->stacklo) {
+		gp->stackhi = (uintptr_t)__builtin_frame_address(0);
+		gp->stacklo = gp->stackhi - MStackSize + 1024;
+	}
+	runtime_mstart1();
+	runtime_throw("runtime_mstart1 returned");
+}
+
+noinline void runtime_mstart1(void)
+{
+	g *gp = getg();
+	m *mp = gp->m;
+
+	if (gp != mp->g0)
+		runtime_throw("bad runtime_mstart");
+	runtime_gosave(&gp->sched); /* schedule and all that mcall runs start from here */
+	runtime_asminit();
+	runtime_minit();
+	if (mp == &runtime_m0)
+		runtime_mstartm0();
+	if (mp->mstartfn)
+		mp->mstartfn();
+	if (mp != &runtime_m0) {
+		runtime_acquirep(mp->nextp);
+		mp->nextp = NULL;
+	}
+	runtime_schedule();
+}
+
+/* What only m0 does: after minit, so that this thread can take the signals. */
+void runtime_mstartm0(void)
+{
+	runtime_bootstep("mstartm0");
+	runtime_initsig();
+}
+
+struct newm {
+	m *mp;
+	int err;
+};
+
+static void newm0(void *arg)
+{
+	struct newm *n = arg;
+
+	n->err = runtime_newosproc(n->mp);
+}
+
+static m *allocm(void)
+{
+	m *mp;
+
+	runtime_lock(&runtime_sched.lock);
+	mp = runtime_sched.mfree;
+	if (mp) {
+		runtime_sched.mfree = mp->schedlink;
+		runtime_sched.nmfreed--;
+		mp->schedlink = NULL;
+		runtime_unlock(&runtime_sched.lock);
+		return mp;
+	}
+	runtime_unlock(&runtime_sched.lock);
+	mp = runtime_persistentalloc(sizeof *mp, 64);
+	runtime_lock(&runtime_sched.lock);
+	runtime_mcommoninit(mp, runtime_sched.mnext++);
+	runtime_unlock(&runtime_sched.lock);
+	return mp;
+}
+
+static void freem(m *mp)
+{
+	runtime_lock(&runtime_sched.lock);
+	mp->schedlink = runtime_sched.mfree;
+	runtime_sched.mfree = mp;
+	runtime_sched.nmfreed++;
+	runtime_unlock(&runtime_sched.lock);
+}
+
+/* The program goes on with the ms it has; sysmon tries again. */
+static noinline void newmfailed(int err)
+{
+	static uint32_t told;
+
+	store(&runtime_sched.newmfailed, true);
+	if (!xchg(&told, 1))
+		runtime_print("runtime: cannot create a thread (error %d); going on with %d\n",
+			      -err, runtime_mcount());
+}
+
+/*
+ * A thread that runs fn, if any, and then goroutines on pp. spinning: it is
+ * counted in nmspinning already. False: no thread could be had, and said so.
+ */
+bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
+{
+	struct newm n = {.mp = allocm()};
+
+	n.mp->mstartfn = fn;
+	n.mp->nextp = pp;
+	n.mp->spinning = spinning;
+	n.mp->threadstack = stack;
+	runtime_systemstack(newm0, &n);
+	if (n.err == 0)
+		return true;
+	n.mp->spinning = false;
+	n.mp->nextp = NULL;
+	freem(n.mp);
+	newmfailed(n.err);
+	return false;
+}
+
+/* ---- sleeping and waking ---- */
+
+static void msleep(m *mp)
+{
+	runtime_notesleep(&mp->park);
+	runtime_noteclear(&mp->park);
+}
+
+/* Sleep without a p until somebody gives one. On g0. */
+void runtime_stopm(void)
+{
+	m *mp = getg()->m;
+
+	if (mp->p || mp->spinning)
+		runtime_throw("stopm holding a p or spinning");
+	runtime_lock(&runtime_sched.lock);
+	runtime_mput(mp);
+	runtime_unlock(&runtime_sched.lock);
+	msleep(mp);
+	runtime_acquirep(mp->nextp);
+	mp->nextp = NULL;
+}
+
+/*
+ * Run pp on some m, an idle one or a new one. pp is the caller's; with NULL an
+ * idle p is taken, if there is one. spinning: the caller counted one in
+ * nmspinning, which passes to that m, or is taken back.
+ */
+void runtime_startm(p *pp, bool spinning)
+{
+	m *mp;
+
+	runtime_lock(&runtime_sched.lock);
+	if (!pp && !(pp = runtime_pidleget())) {
+		runtime_unlock(&runtime_sched.lock);
+		if (spinning)
+			xadd(&runtime_sched.nmspinning, -1);
+		return;
+	}
+	mp = runtime_mget();
+	runtime_unlock(&runtime_sched.lock);
+	if (mp) {
+		mp->spinning = spinning;
+		mp->nextp = pp;
+		runtime_notewakeup(&mp->park);
+		return;
+	}
+	if (runtime_newm(NULL, pp, spinning, NULL))
+		return;
+	if (spinning)
+		xadd(&runtime_sched.nmspinning, -1);
+	runtime_lock(&runtime_sched.lock);
+	runtime_pidleput(pp);
+	runtime_unlock(&runtime_sched.lock);
+}
+
+/* Part with pp, whose m blocks: to another m if there is work for it, else it is idle. */
+void runtime_handoffp(p *pp)
+{
+	struct sched *s = &runtime_sched;
+
+	if (!runtime_runqempty(pp) || load_rlx(&s->runqsize)) {
+		runtime_startm(pp, false);
+		return;
+	}
+	if (load(&s->nmspinning) + load(&s->npidle) == 0 && cas(&s->nmspinning, 0u, 1u)) {
+		runtime_startm(pp, true);
+		return;
+	}
+	runtime_lock(&s->lock);
+	if (load(&s->gcwaiting)) {
+		store_rel(&pp->status, Pgcstop);
+		if (--s->stopwait == 0)
+			runtime_notewakeup(&s->stopnote);
+		runtime_unlock(&s->lock);
+		return;
+	}
+	if (s->runqsize) {
+		runtime_unlock(&s->lock);
+		runtime_startm(pp, false);
+		return;
+	}
+	runtime_pidleput(pp);
+	runtime_unlock(&s->lock);
+	runtime_timerwake(load_rlx(&pp->timer0when));
+}
+
+/* ---- end of a thread ---- */
+
+/*
+ * This m ends; on g0. Its p goes on elsewhere. m0's thread cannot end without
+ * the process, so it sleeps for ever.
+ */
+_Noreturn void runtime_mexit(bool osstack)
+{
+	m *mp = getg()->m;
+
+	runtime_handoffp(runtime_releasep());
+	if (osstack) {
+		runtime_lock(&runtime_sched.lock);
+		runtime_sched.nmfreed++;
+		runtime_checkdead();
+		runtime_unlock(&runtime_sched.lock);
+		for (;;)
+			msleep(mp);
+	}
+	runtime_unminit();
+	runtime_lock(&runtime_sched.lock);
+	mp->schedlink = runtime_sched.mfree;
+	runtime_sched.mfree = mp;
+	runtime_sched.nmfreed++;
+	runtime_checkdead();
+	runtime_unlock(&runtime_sched.lock);
+	runtime_exitosproc();
+}
+
+/* ---- deadlock ---- */
+
+struct census {
+	int waiting, other;
+};
+
+static void count(g *gp, void *arg)
+{
+	struct census *c = arg;
+	uint32_t s = load_rlx(&gp->status);
+
+	if (s == Gwaiting)
+		c->waiting++;
+	else if (s != Gdead && s != Gidle)
+		c->other++;
+}
+
+static _Noreturn void deadlock(const char *msg)
+{
+	runtime_diestart();
+	runtime_print("fatal error: %s\n", msg);
+	runtime_tracebackexit(true);
+}
+
+/*
+ * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer, a
+ * thread of the program's own (sysmon looks again while there are any) and an
+ * m in a system call can still wake somebody.
+ */
+void runtime_checkdead(void)
+{
+	struct sched *s = &runtime_sched;
+	int32_t run = runtime_mcount() - s->nmidle - s->nmidlelocked - s->nmsys;
+	struct census c = {0, 0};
+
+	if (run > 0 || load_rlx(&s->dying))
+		return;
+	if (run < 0)
+		runtime_throw("checkdead: inconsistent counts");
+	if (runtime_foreignthreads(runtime_mcount()) > 0 || runtime_nexttimer())
+		return;
+	runtime_allgs(count, &c);
+	if (c.other)
+		return; /* one is between a queue and an m */
+	runtime_unlock(&s->lock);
+	if (c.waiting == 0)
+		deadlock("no goroutines (main called runtime.Goexit) - deadlock!");
+	deadlock("all goroutines are asleep - deadlock!");
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * p.c - ps: made at boot, resized with the world stopped, given and taken.
+ *
+ * Stopping the world takes every p away: idle ones and those in system calls
+ * at once, running ones when their m next enters the scheduler and sees
+ * gcwaiting. One stop at a time: worldsema.
+ */
+#include "runtime.h"
+
+#include <string.h>
+
+struct sched runtime_sched;
+p **runtime_allp;
+int32_t runtime_gomaxprocs;
+static int32_t nallp; /* ps that were ever made; those beyond gomaxprocs are Pdead */
+
+static uint32_t worldsema = 1;
+
+/* ---- boot ---- */
+
+void runtime_gcinit(void)
+{
+	/* Go's sets up the pacer; the collected heap comes with the memory issue. */
+}
+
+static void lockinits(void)
+{
+	runtime_lockinit(&runtime_sched.lock, RankSched);
+	runtime_lockinit(&runtime_sched.gflock, RankGfree);
+	runtime_semainit();
+}
+
+void runtime_schedinit(void)
+{
+	int32_t procs;
+
+	runtime_bootstep("schedinit");
+	lockinits();
+	runtime_mallocinit();
+	runtime_stackinit();
+	runtime_m0.tid = runtime_gettid();
+	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
+	runtime_goargs();
+	runtime_goenvs();
+	runtime_parsedebugvars();
+	runtime_gcinit();
+	procs = runtime_debug.gomaxprocs ? runtime_debug.gomaxprocs : runtime_ncpu;
+	runtime_lock(&runtime_sched.lock);
+	runtime_procresize(procs);
+	runtime_unlock(&runtime_sched.lock);
+}
+
+/* ---- idle list and ownership ---- */
+
+void runtime_pidleput(p *pp)
+{
+	store_rel(&pp->status, Pidle);
+	pp->link = runtime_sched.pidle;
+	runtime_sched.pidle = pp;
+	xadd(&runtime_sched.npidle, 1);
+}
+
+p *runtime_pidleget(void)
+{
+	p *pp = runtime_sched.pidle;
+
+	if (pp) {
+		runtime_sched.pidle = pp->link;
+		xadd(&runtime_sched.npidle, -1);
+	}
+	return pp;
+}
+
+/* pp, in the caller's hand, becomes this m's. */
+void runtime_acquirep(p *pp)
+{
+	m *mp = getg()->m;
+
+	if (mp->p || pp->m)
+		runtime_throw("acquirep: the m or the p is taken");
+	mp->p = pp;
+	pp->m = mp;
+	store_rel(&pp->status, Prunning);
+	if (unlikely(load(&runtime_sched.sysmonwait)))
+		runtime_sysmonwake();
+}
+
+/* This m's p, which becomes the caller's. */
+p *runtime_releasep(void)
+{
+	m *mp = getg()->m;
+	p *pp = mp->p;
+
+	if (!pp || pp->m != mp || load_rlx(&pp->status) != Prunning)
+		runtime_throw("releasep: not this m's running p");
+	mp->p = NULL;
+	pp->m = NULL;
+	store_rel(&pp->status, Pidle);
+	return pp;
+}
+
+/* ---- resize ---- */
+
+static p *newp(int32_t id)
+{
+	p *pp = runtime_persistentalloc(sizeof *pp, 64);
+
+	pp->id = id;
+	pp->status = Pgcstop;
+	runtime_lockinit(&pp->timerlock, RankTimer);
+	return pp;
+}
+
+/* allp for n ps: the old array stays readable for those who hold it. */
+static void growallp(int32_t n)
+{
+	p **v = runtime_persistentalloc((size_t)n * sizeof *v, 64);
+
+	if (nallp)
+		memcpy(v, runtime_allp, (size_t)nallp * sizeof *v);
+	for (int32_t i = nallp; i < n; i++)
+		v[i] = newp(i);
+	store_rel(&runtime_allp, v);
+	nallp = n;
+}
+
+/* pp is beyond the new limit: what it has goes to the global lists and to heir. */
+static void destroyp(p *pp, p *heir)
+{
+	bool inherit;
+	g *gp;
+
+	while (pp->runqhead != pp->runqtail) {
+		gp = pp->runq[--pp->runqtail % RunqSize];
+		runtime_globrunqputhead(gp);
+	}
+	if ((gp = runtime_runqget(pp, &inherit)))
+		runtime_globrunqputhead(gp);
+	runtime_movetimers(pp, heir);
+	runtime_gfpurge(pp);
+	pp->m = NULL;
+	pp->status = Pdead;
+}
+
+/*
+ * Now there are n ps. World stopped (or not yet started), sched.lock held; the
+ * caller's m keeps its p, or gets P0. Ps with work are left for starttheworld,
+ * linked through p->link; the others are idle.
+ */
+static p *procresize(int32_t n)
+{
+	m *mp = getg()->m;
+	int32_t old = runtime_gomaxprocs;
+	p *runnable = NULL;
+
+	if (n > nallp)
+		growallp(n);
+	for (int32_t i = old; i < n; i++)
+		runtime_allp[i]->status = Pgcstop;
+	if (mp->p && mp->p->id >= n) {
+		mp->p->m = NULL;
+		mp->p = NULL;
+	}
+	for (int32_t i = n; i < old; i++)
+		destroyp(runtime_allp[i], runtime_allp[0]);
+	store_rel(&runtime_gomaxprocs, n);
+	if (!mp->p) {
+		runtime_allp[0]->m = NULL;
+		runtime_acquirep(runtime_allp[0]);
+	} else {
+		mp->p->status = Prunning;
+	}
+	for (int32_t i = n - 1; i >= 0; i--) {
+		p *pp = runtime_allp[i];
+
+		if (pp == mp->p)
+			continue;
+		if (runtime_runqempty(pp)) {
+			runtime_pidleput(pp);
+			continue;
+		}
+		store_rel(&pp->status, Pidle);
+		pp->link = runnable;
+		runnable = pp;
+	}
+	return runnable;
+}
+
+void runtime_procresize(int32_t n)
+{
+	procresize(n);
+}
+
+/* ---- stop and start the world ---- */
+
+/* Idle ps and those in system calls stop at once. sched.lock held. */
+static void stopidle(void)
+{
+	struct sched *s = &runtime_sched;
+	p *pp;
+
+	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
+		pp = runtime_allp[i];
+		if (cas(&pp->status, (uint32_t)Psyscall, (uint32_t)Pgcstop)) {
+			pp->syscalltick++;
+			s->stopwait--;
+		}
+	}
+	while ((pp = runtime_pidleget())) {
+		pp->status = Pgcstop;
+		s->stopwait--;
+	}
+}
+
+/* All other ps stop; the caller keeps its own, and the right to start them. On a goroutine. */
+void runtime_stoptheworld(void)
+{
+	struct sched *s = &runtime_sched;
+	bool wait;
+
+	runtime_semacquire(&worldsema, false, WaitSema);
+	runtime_lock(&s->lock);
+	s->stopwait = runtime_gomaxprocs - 1;
+	runtime_noteclear(&s->stopnote);
+	store(&s->gcwaiting, 1);
+	getg()->m->p->status = Pgcstop;
+	stopidle();
+	wait = s->stopwait > 0;
+	runtime_unlock(&s->lock);
+	while (wait && !runtime_notetsleep(&s->stopnote, 100 * 1000)) {
+		runtime_lock(&s->lock); /* one may have entered a system call unseen */
+		stopidle();
+		wait = s->stopwait > 0;
+		runtime_unlock(&s->lock);
+	}
+}
+
+void runtime_starttheworld(int32_t procs)
+{
+	struct sched *s = &runtime_sched;
+	p *pp, *next;
+
+	runtime_lock(&s->lock);
+	pp = procresize(procs);
+	store(&s->gcwaiting, 0);
+	runtime_unlock(&s->lock);
+	if (load(&s->sysmonwait))
+		runtime_sysmonwake();
+	for (; pp; pp = next) {
+		next = pp->link;
+		pp->link = NULL;
+		runtime_startm(pp, false);
+	}
+	runtime_wakep();
+	runtime_semrelease(&worldsema, false);
+}
+
+/* This m gives its p up to who stops the world, and sleeps. On g0. */
+void runtime_gcstopm(void)
+{
+	struct sched *s = &runtime_sched;
+	m *mp = getg()->m;
+	p *pp;
+
+	if (mp->spinning) {
+		mp->spinning = false;
+		if ((int32_t)xadd(&s->nmspinning, -1) < 0)
+			runtime_throw("nmspinning below zero");
+	}
+	pp = runtime_releasep();
+	runtime_lock(&s->lock);
+	store_rel(&pp->status, Pgcstop);
+	if (--s->stopwait == 0)
+		runtime_notewakeup(&s->stopnote);
+	runtime_unlock(&s->lock);
+	runtime_stopm();
+}
+
+int go_maxprocs(int n)
+{
+	int32_t old;
+
+	runtime_need_g("go_maxprocs");
+	old = load_acq(&runtime_gomaxprocs);
+	if (n <= 0 || n == old)
+		return old;
+	if (n > MaxProcs)
+		n = MaxProcs;
+	runtime_stoptheworld();
+	old = runtime_gomaxprocs;
+	runtime_starttheworld(n);
+	return old;
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc.c - goroutines: made, parked, readied, ended.
+ *
+ * A goroutine that stops switches straight to the next one of its p's queue
+ * when there is one (nextlocal), and through g0 and schedule() when there is
+ * not. Either way what must happen once it is saved - let go of the lock it
+ * parks on, queue it, free it - cannot be done by itself: it is left in
+ * m->finish, and is the first thing done by whatever runs next on that m
+ * (runtime_finishswitch, called by runtime_switch on the new stack; the g0 path
+ * calls it by hand). This is the finish-switch protocol:
+ *
+ *   stopping g           status, m->finish, m->finishg    (plain: same m)
+ *   runtime_switch       saves the context, changes stacks
+ *   finishswitch         publishes g: unlock or queue     (release)
+ *   waker or taker       locks or dequeues                (acquire), may run g
+ *
+ * so a g is visible to others only when it can be resumed.
+ */
+#include "runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const runtime_waitreasons[NWaitReason] = {
+	[WaitNone] = "",
+	[WaitSleep] = "sleep",
+	[WaitMutex] = "sync.Mutex.Lock",
+	[WaitWaitGroup] = "sync.WaitGroup.Wait",
+	[WaitSema] = "semacquire",
+	[WaitFileLock] = "file lock",
+	[WaitForever] = "select (no cases)",
+};
+
+extern int main(int argc, char **argv, char **envp);
+
+static bool mainstarted;
+
+/* ---- allgs ---- */
+
+static struct {
+	g **v;
+	size_t n, cap;
+} all; /* under sched.gflock */
+
+void runtime_addallg(g *gp)
+{
+	static g *first[32];
+
+	runtime_lock(&runtime_sched.gflock);
+	if (all.n == all.cap) {
+		size_t cap = all.cap ? all.cap * 16 : nelem(first);
+		g **v = all.cap ? runtime_sysalloc(cap * sizeof *v) : first;
+
+		if (!v) {
+			runtime_unlock(&runtime_sched.gflock);
+			runtime_fatal("out of memory for the list of goroutines");
+		}
+		if (all.cap)
+			memcpy(v, all.v, all.n * sizeof *v);
+		if (all.v && all.v != first)
+			runtime_sysfree(all.v, all.cap * sizeof *v);
+		all.v = v;
+		all.cap = cap;
+	}
+	all.v[all.n++] = gp;
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+/* fn must not make or end goroutines. */
+void runtime_allgs(void (*fn)(g *, void *), void *arg)
+{
+	runtime_lock(&runtime_sched.gflock);
+	for (size_t i = 0; i < all.n; i++)
+		fn(all.v[i], arg);
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+bool runtime_allgstry(void (*fn)(g *, void *), void *arg)
+{
+	if (!cas_acq(&runtime_sched.gflock.key, 0u, 1u))
+		return false;
+	for (size_t i = 0; i < all.n; i++)
+		fn(all.v[i], arg);
+	return true; /* and keep it: nothing follows */
+}
+
+/* All that exist less those on free lists; exact only when nobody is at it. */
+int runtime_gcount(void)
+{
+	int64_t n;
+
+	runtime_lock(&runtime_sched.gflock);
+	n = (int64_t)all.n - runtime_sched.ngfree - runtime_sched.ngfreebig;
+	for (int i = 0; i < runtime_gomaxprocs; i++)
+		n -= load_rlx(&runtime_allp[i]->ngfree);
+	runtime_unlock(&runtime_sched.gflock);
+	return n < 1 ? 1 : (int)n;
+}
+
+/* ---- free gs ---- */
+
+/* Half of pp's free gs to the global list. */
+static noinline void gfputslow(p *pp)
+{
+	runtime_lock(&runtime_sched.gflock);
+	while (pp->ngfree > GfreeMax / 2) {
+		g *gp = pp->gfree;
+
+		pp->gfree = gp->schedlink;
+		pp->ngfree--;
+		gp->schedlink = runtime_sched.gfree;
+		runtime_sched.gfree = gp;
+		runtime_sched.ngfree++;
+	}
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+/* gp is dead and nobody runs on its stack any more. */
+static void gfput(p *pp, g *gp)
+{
+	if (unlikely(gp->sizeclass != 0)) {
+		xadd(&runtime_sched.ngfreebig, 1);
+		runtime_stackfree(gp);
+		return;
+	}
+	if (unlikely(gp->deep)) {
+		gp->deep = false;
+		runtime_stacktrim(gp);
+	}
+	gp->schedlink = pp->gfree;
+	pp->gfree = gp;
+	store_rlx(&pp->ngfree, pp->ngfree + 1);
+	if (unlikely(pp->ngfree > GfreeMax))
+		gfputslow(pp);
+}
+
+static noinline void gfrefill(p *pp)
+{
+	if (!load_rlx(&runtime_sched.ngfree))
+		return;
+	runtime_lock(&runtime_sched.gflock);
+	while (pp->ngfree < GfreeMax / 2 && runtime_sched.gfree) {
+		g *gp = runtime_sched.gfree;
+
+		runtime_sched.gfree = gp->schedlink;
+		runtime_sched.ngfree--;
+		gp->schedlink = pp->gfree;
+		pp->gfree = gp;
+		pp->ngfree++;
+	}
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+static g *gfget(p *pp)
+{
+	g *gp;
+
+	if (unlikely(!pp->gfree)) {
+		gfrefill(pp);
+		if (!pp->gfree)
+			return NULL;
+	}
+	gp = pp->gfree;
+	pp->gfree = gp->schedlink;
+	store_rlx(&pp->ngfree, pp->ngfree - 1);
+	gp->schedlink = NULL;
+	return gp;
+}
+
+/* All of pp's to the global list; pp is going away. */
+void runtime_gfpurge(p *pp)
+{
+	runtime_lock(&runtime_sched.gflock);
+	while (pp->gfree) {
+		g *gp = pp->gfree;
+
+		pp->gfree = gp->schedlink;
+		gp->schedlink = runtime_sched.gfree;
+		runtime_sched.gfree = gp;
+		runtime_sched.ngfree++;
+	}
+	pp->ngfree = 0;
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+/*
+ * Give back what the stacks of long-unused dead gs took below their first
+ * page. sysmon calls it now and then; it takes the coldest end of nothing, just
+ * a batch that was not looked at since it was freed.
+ */
+void runtime_gfscavenge(void)
+{
+	enum { Batch = 64 };
+	int n = 0;
+
+	runtime_lock(&runtime_sched.gflock);
+	for (g *gp = runtime_sched.gfree; gp && n < Batch; gp = gp->schedlink)
+		if (!gp->trimmed) {
+			runtime_stacktrim(gp);
+			gp->trimmed = true;
+			n++;
+		}
+	runtime_unlock(&runtime_sched.gflock);
+}
+
+/* ---- birth ---- */
+
+static uint64_t newgoid(p *pp)
+{
+	if (unlikely(pp->goidcache == pp->goidcacheend)) {
+		pp->goidcacheend = xadd(&runtime_sched.goidgen, GidBatch) + 1;
+		pp->goidcache = pp->goidcacheend - GidBatch;
+	}
+	return pp->goidcache++;
+}
+
+/* A runnable g on no queue, or NULL when out of memory. On an m with a p. */
+static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
+{
+	g *gp = bytes <= StackUsable ? gfget(pp) : NULL;
+
+	if (likely(gp != NULL))
+		runtime_tlsreset(gp);
+	else if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
+		return NULL;
+	else if (gp->goid) {
+		xadd(&runtime_sched.ngfreebig, -1); /* a big one, used before */
+		runtime_tlsreset(gp);
+	}
+	gp->trimmed = false;
+	gp->startfn = fn;
+	gp->gopc = pc;
+	gp->parentid = parent->goid;
+	gp->goid = newgoid(pp);
+	gp->sigmask = parent->m->sigmask;
+	gp->name[0] = 0;
+	return gp;
+}
+
+/* gp runs startfn(arg) when it is switched to first; hi is where its stack begins. */
+static inline void startwith(g *gp, uintptr_t hi, void *arg)
+{
+	gp->sched.sp = arch_newframe(hi, runtime_gostart, gp->startfn, arg);
+	store_rlx(&gp->status, Grunnable);
+}
+
+/* The main goroutine, from rt0_go on g0, into P0's queue. */
+void runtime_newproc(void (*const *fn)(void *))
+{
+	g *g0 = getg(), *gp;
+
+	runtime_bootstep("newproc");
+	gp = newg(g0, g0->m->p, runtime_mainstacksize(), *fn,
+		  (uintptr_t)__builtin_return_address(0));
+	if (!gp)
+		runtime_fatal("out of memory for the main goroutine's stack");
+	startwith(gp, gp->stackhi, NULL);
+	runtime_runqput(g0->m->p, gp, true);
+}
+
+/*
+ * A spawner far ahead of those it spawned gives way to them: goroutines then
+ * run on stacks that are still in the cache, and there is no more of them than
+ * a queue holds. (Go lets it run on, up to a whole slice.)
+ */
+static void giveway(g *gp, p *pp)
+{
+	if (unlikely(pp->runqtail - load_rlx(&pp->runqhead) >= RunqSize - 1) && !gp->lockedm)
+		runtime_gosched();
+}
+
+static g *mustnewg(const char *call, size_t bytes, void (*fn)(void *), uintptr_t pc)
+{
+	g *gp = runtime_need_g(call), *new;
+
+	if (unlikely(!fn))
+		go_panic("go of nil func value");
+	new = newg(gp, gp->m->p, bytes, fn, pc);
+	if (unlikely(!new))
+		go_panic("out of memory: no stack for a new goroutine");
+	return new;
+}
+
+static void queuenew(g *new)
+{
+	g *gp = getg();
+
+	runtime_runqput(gp->m->p, new, true);
+	if (likely(mainstarted))
+		runtime_wakep();
+	giveway(gp, gp->m->p);
+}
+
+void go(void (*fn)(void *), void *arg)
+{
+	g *new = mustnewg("go", 0, fn, (uintptr_t)__builtin_return_address(0));
+
+	startwith(new, new->stackhi, arg);
+	queuenew(new);
+}
+
+void go_stack(size_t bytes, void (*fn)(void *), void *arg)
+{
+	g *new = mustnewg("go_stack", bytes, fn, (uintptr_t)__builtin_return_address(0));
+
+	startwith(new, new->stackhi, arg);
+	queuenew(new);
+}
+
+/* fn(&copy of data) on a new goroutine, on whose stack the copy is. */
+void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n,
+		       uintptr_t pc)
+{
+	g *new = mustnewg(call, 0, fn, pc);
+	uintptr_t copy = (new->stackhi - n) & -(uintptr_t)16;
+
+	memcpy((void *)copy, data, n);
+	startwith(new, copy, (void *)copy);
+	queuenew(new);
+}
+
+/* The main goroutine's entry: Go's runtime.main. */
+_Noreturn void runtime_main(void *unused)
+{
+	(void)unused;
+	mainstarted = true;
+	runtime_bootstep("main");
+	runtime_startsysmon();
+	runtime_libcinit();
+	runtime_bootstep("main.main");
+	runtime_bootreport();
+	exit(main(runtime_argc, runtime_argv, runtime_envp));
+}
+
+/* ---- stopping ---- */
+
+/* Let the g that was left here go where it belongs. Runs on mp, on what it runs next. */
+void runtime_finishswitch(m *mp)
+{
+	g *gp = mp->finishg, *now = mp->curg;
+	enum finish f = mp->finish;
+
+	mp->finish = FinishNone;
+	if (f == FinishPark) {
+		if (!mp->waitunlockf || mp->waitunlockf(gp, mp->waitlock))
+			goto done;
+		store_rlx(&gp->status, Grunnable);
+		runtime_runqput(mp->p, gp, true);
+	} else if (f == FinishYield) {
+		runtime_runqput(mp->p, gp, false);
+	} else if (f == FinishExit) {
+		gfput(mp->p, gp);
+	}
+done:
+	if (now && unlikely(now->sigmask != mp->sigmask || now->sigpending))
+		runtime_setmask(now);
+}
+
+/*
+ * The g to switch to without a stop at g0, or NULL when schedule has to see to
+ * something: a stop of the world, a used-up slice, timers and the global queue
+ * every so often, gs that are wired to their ms.
+ */
+static inline g *nextlocal(g *gp, p *pp)
+{
+	uint32_t n = ++pp->nswitch;
+	bool inherit;
+	g *next;
+
+	if (unlikely(load_rlx(&runtime_sched.gcwaiting) || load_rlx(&pp->preempt) || gp->lockedm))
+		return NULL;
+	if (unlikely(n % 61 == 0 && load_rlx(&runtime_sched.runqsize)))
+		return NULL;
+	if (unlikely(n % 8 == 0 && load_rlx(&pp->timer0when)))
+		return NULL;
+	next = runtime_runqget(pp, &inherit);
+	if (unlikely(!next))
+		return NULL;
+	if (unlikely(next->lockedm != NULL)) {
+		runtime_runqput(pp, next, true);
+		return NULL;
+	}
+	if (!inherit)
+		pp->schedtick++;
+	return next;
+}
+
+static inline void switchto(g *gp, g *next, m *mp, enum finish f)
+{
+	mp->finish = f;
+	mp->finishg = gp;
+	gp->m = NULL;
+	next->m = mp;
+	mp->curg = next;
+	store_rlx(&next->status, Grunning);
+	runtime_switch(&gp->sched, &next->sched, mp);
+}
+
+/* On g0, after mcall: gp is saved; part with it, finish it and run something else. */
+static _Noreturn void stop0(g *gp, enum finish f)
+{
+	m *mp = getg()->m;
+
+	gp->m = NULL;
+	mp->curg = NULL;
+	mp->finish = f;
+	mp->finishg = gp;
+	runtime_finishswitch(mp);
+	runtime_schedule();
+}
+
+static void park0(g *gp)
+{
+	stop0(gp, FinishPark);
+}
+
+static inline void checkstack(g *gp)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	if (unlikely(gp->stackhi - sp > StackDeep))
+		gp->deep = true;
+	if (unlikely(!gp->guarded) && !runtime_stackcanaryok(gp))
+		runtime_stackoverflow(gp);
+}
+
+/*
+ * Park the running goroutine, then run unlockf(it, lock), on another stack and
+ * without parking itself; false from it cancels. NULL: nothing to unlock. A waker
+ * that finds the goroutine through what unlockf unlocks calls runtime_goready.
+ */
+void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason why)
+{
+	g *gp = getg(), *next;
+	m *mp = gp->m;
+
+	checkstack(gp);
+	gp->waitreason = (uint8_t)why;
+	store_rlx(&gp->status, Gwaiting);
+	mp->waitunlockf = unlockf;
+	mp->waitlock = lock;
+	next = nextlocal(gp, mp->p);
+	if (likely(next != NULL))
+		switchto(gp, next, mp, FinishPark);
+	else
+		runtime_mcall(park0);
+}
+
+/* gp, which is parked and in the caller's hand, runs next on this p. */
+void runtime_goready(g *gp)
+{
+	runtime_ready(gp, true);
+}
+
+/* Nothing else in this p's queue: the global one, where the others are. */
+static void gosched0(g *gp)
+{
+	m *mp = getg()->m;
+
+	gp->m = NULL;
+	mp->curg = NULL;
+	runtime_lock(&runtime_sched.lock);
+	runtime_globrunqput(gp);
+	runtime_unlock(&runtime_sched.lock);
+	runtime_schedule();
+}
+
+void runtime_gosched(void)
+{
+	g *gp = getg(), *next;
+	m *mp = gp->m;
+
+	checkstack(gp);
+	store_rlx(&gp->status, Grunnable);
+	next = nextlocal(gp, mp->p);
+	if (likely(next != NULL))
+		switchto(gp, next, mp, FinishYield);
+	else
+		runtime_mcall(gosched0);
+}
+
+void go_sched(void)
+{
+	runtime_need_g("go_sched");
+	runtime_gosched();
+}
+
+/* ---- death ---- */
+
+static void exit0(g *gp)
+{
+	m *mp = getg()->m;
+
+	if (gp->lockedm) { /* its thread is its own to end: Go's rule */
+		gp->lockedm = NULL;
+		mp->lockedg = NULL;
+		gp->lockedext = gp->lockedint = 0;
+		gp->m = NULL;
+		mp->curg = NULL;
+		gfput(mp->p, gp);
+		runtime_mexit(mp == &runtime_m0);
+	}
+	stop0(gp, FinishExit);
+}
+
+/* The end of the running goroutine: what a thread that ends does, then its g is free. */
+_Noreturn void runtime_goexit(void)
+{
+	g *gp = getg(), *next;
+	m *mp;
+
+	runtime_tlsend(gp);
+	gp = getg();
+	mp = gp->m;
+	checkstack(gp);
+	store_rlx(&gp->status, Gdead);
+	next = nextlocal(gp, mp->p);
+	if (likely(next != NULL))
+		switchto(gp, next, mp, FinishExit);
+	else
+		runtime_mcall(exit0);
+	__builtin_unreachable();
+}
+
+_Noreturn void go_exit(void)
+{
+	runtime_need_g("go_exit");
+	runtime_goexit();
+}
+
+/* ---- about oneself ---- */
+
+uint64_t go_id(void)
+{
+	return runtime_need_g("go_id")->goid;
+}
+
+int go_num_goroutine(void)
+{
+	runtime_need_g("go_num_goroutine");
+	return runtime_gcount();
+}
+
+int go_num_cpu(void)
+{
+	return runtime_ncpu;
+}
+
+void go_set_name(const char *name)
+{
+	g *gp = runtime_need_g("go_set_name");
+	size_t n = name ? strlen(name) : 0;
+
+	if (n > sizeof gp->name - 1)
+		n = sizeof gp->name - 1;
+	if (n)
+		memcpy(gp->name, name, n);
+	gp->name[n] = 0;
+}

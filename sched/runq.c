@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runq.c - run queues: each p's ring with its runnext, and the global list.
+ *
+ * The ring: only its p's m stores tail (release, after the slot is filled);
+ * the m and thieves advance head by cas (release, after the slots are read).
+ * A thief copies slots before its cas and throws the copy away when it loses,
+ * so that a slot is never read after it may have been refilled. runnext is put
+ * by the m and taken by cas by anybody.
+ *
+ * The global list is under sched.lock; its size may be read without.
+ */
+#include "runtime.h"
+
+/*
+ * Half of a full ring and gp go to the global list, as one batch.
+ * Runs on the p's m. False: a thief made room meanwhile.
+ */
+static noinline bool runqputslow(p *pp, g *gp, uint32_t h, uint32_t t)
+{
+	enum { Half = RunqSize / 2 };
+	g *batch[Half + 1];
+	uint32_t n = (t - h) / 2;
+
+	for (uint32_t i = 0; i < n; i++)
+		batch[i] = load_rlx(&pp->runq[(h + i) % RunqSize]);
+	if (!cas_rel(&pp->runqhead, h, h + n))
+		return false;
+	batch[n] = gp;
+	if (DEBUG)
+		for (uint32_t i = n; i > 0; i--) {
+			uint32_t j = (uint32_t)(runtime_rand(getg()->m) % (i + 1));
+			g *tmp = batch[i];
+
+			batch[i] = batch[j];
+			batch[j] = tmp;
+		}
+	runtime_lock(&runtime_sched.lock);
+	for (uint32_t i = 0; i <= n; i++)
+		runtime_globrunqput(batch[i]);
+	runtime_unlock(&runtime_sched.lock);
+	return true;
+}
+
+/*
+ * gp becomes runnable on pp: next in line (and what was next goes to the tail)
+ * or at the tail. Runs on pp's m. Releases gp's saved state to who takes it.
+ */
+void runtime_runqput(p *pp, g *gp, bool next)
+{
+	if (DEBUG && next && runtime_rand(getg()->m) % 2)
+		next = false;
+	if (next) {
+		g *old = xchg(&pp->runnext, gp);
+
+		if (!old)
+			return;
+		gp = old;
+	}
+	for (;;) {
+		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
+
+		if (likely(t - h < RunqSize)) {
+			store_rlx(&pp->runq[t % RunqSize], gp);
+			store_rel(&pp->runqtail, t + 1);
+			return;
+		}
+		if (runqputslow(pp, gp, h, t))
+			return;
+	}
+}
+
+/*
+ * The next g of pp, or NULL. *inherit: it is to run on what is left of its
+ * predecessor's time slice. Runs on pp's m.
+ */
+g *runtime_runqget(p *pp, bool *inherit)
+{
+	g *next = load_rlx(&pp->runnext);
+
+	if (next && cas(&pp->runnext, next, NULL)) {
+		*inherit = true;
+		return next;
+	}
+	*inherit = false;
+	for (;;) {
+		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
+		g *gp;
+
+		if (t == h)
+			return NULL;
+		gp = load_rlx(&pp->runq[h % RunqSize]);
+		if (cas_rel(&pp->runqhead, h, h + 1))
+			return gp;
+	}
+}
+
+/* Nothing to run on pp, seen from any m: runnext is looked at between two equal tails. */
+bool runtime_runqempty(p *pp)
+{
+	for (;;) {
+		uint32_t h = load(&pp->runqhead), t = load(&pp->runqtail);
+		g *next = load(&pp->runnext);
+
+		if (t == load(&pp->runqtail))
+			return h == t && !next;
+	}
+}
+
+/*
+ * Half of from's ring into batch, whose place is pp's ring at tail t. With
+ * stealnext also a lone runnext, but only after giving its p the time to run it
+ * itself: it is most likely about to, and moving it costs more than waiting.
+ */
+static uint32_t runqgrab(p *from, p *pp, uint32_t t, bool stealnext)
+{
+	for (;;) {
+		uint32_t h = load_acq(&from->runqhead), ft = load_acq(&from->runqtail);
+		uint32_t n = ft - h;
+
+		n -= n / 2;
+		if (n == 0) {
+			g *next = stealnext ? load(&from->runnext) : NULL;
+
+			if (!next)
+				return 0;
+			if (load_rlx(&from->status) == Prunning)
+				runtime_usleep(3);
+			if (!cas(&from->runnext, next, NULL))
+				continue;
+			store_rlx(&pp->runq[t % RunqSize], next);
+			return 1;
+		}
+		if (n > RunqSize / 2)
+			continue; /* head and tail were not of one moment */
+		for (uint32_t i = 0; i < n; i++)
+			store_rlx(&pp->runq[(t + i) % RunqSize],
+				  load_rlx(&from->runq[(h + i) % RunqSize]));
+		if (cas_rel(&from->runqhead, h, h + n))
+			return n;
+	}
+}
+
+/* Half of what from has, to pp; one of them is returned. Runs on pp's m, whose ring is empty. */
+g *runtime_runqsteal(p *pp, p *from, bool stealnext)
+{
+	uint32_t t = pp->runqtail, n = runqgrab(from, pp, t, stealnext);
+	g *gp;
+
+	if (n == 0)
+		return NULL;
+	gp = load_rlx(&pp->runq[(t + --n) % RunqSize]);
+	if (n > 0)
+		store_rel(&pp->runqtail, t + n);
+	return gp;
+}
+
+void runtime_globrunqput(g *gp)
+{
+	struct sched *s = &runtime_sched;
+
+	gp->schedlink = NULL;
+	if (s->runqtail)
+		s->runqtail->schedlink = gp;
+	else
+		s->runqhead = gp;
+	s->runqtail = gp;
+	store_rlx(&s->runqsize, s->runqsize + 1);
+}
+
+void runtime_globrunqputhead(g *gp)
+{
+	struct sched *s = &runtime_sched;
+
+	gp->schedlink = s->runqhead;
+	s->runqhead = gp;
+	if (!s->runqtail)
+		s->runqtail = gp;
+	store_rlx(&s->runqsize, s->runqsize + 1);
+}
+
+static g *globpop(void)
+{
+	struct sched *s = &runtime_sched;
+	g *gp = s->runqhead;
+
+	s->runqhead = gp->schedlink;
+	if (!s->runqhead)
+		s->runqtail = NULL;
+	store_rlx(&s->runqsize, s->runqsize - 1);
+	gp->schedlink = NULL;
+	return gp;
+}
+
+/* pp's fair share, at most max (0: half a ring): one is returned, the rest goes to pp's ring. */
+g *runtime_globrunqget(p *pp, int32_t max)
+{
+	int32_t size = runtime_sched.runqsize, n;
+	g *gp;
+
+	if (size == 0)
+		return NULL;
+	n = size / runtime_gomaxprocs + 1;
+	if (n > size)
+		n = size;
+	if (max > 0 && n > max)
+		n = max;
+	if (n > RunqSize / 2)
+		n = RunqSize / 2;
+	gp = globpop();
+	while (--n > 0)
+		runtime_runqput(pp, globpop(), false);
+	return gp;
+}

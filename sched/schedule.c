@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedule.c - one round of the scheduler: find a runnable goroutine, run it.
+ *
+ * Work is looked for in this order: timers that are due, every 61st time the
+ * global queue, this p's ring, the global queue, other ps' rings. An m that
+ * found nothing spins (is counted in nmspinning and goes on looking) while at
+ * most half of the busy ps do; then it gives its p back and sleeps.
+ *
+ * Who submits work and who goes idle agree by the following, which is Go's:
+ *
+ *   submitter            idler
+ *   1 queue the g        1 stop spinning (nmspinning--)
+ *   2 full barrier       2 full barrier (the atomic above is one)
+ *   3 nmspinning == 0?   3 look at all queues once more
+ *     then wake an m
+ *
+ * so at least one of the two sees the other. A spinning m that finds work wakes
+ * another spinner (resetspinning) before it runs it.
+ */
+#include "runtime.h"
+
+/* gp, parked and in the caller's hand, becomes runnable on this p. */
+void runtime_ready(g *gp, bool next)
+{
+	if (DEBUG && load_rlx(&gp->status) != Gwaiting)
+		runtime_throw("ready of a goroutine that is not parked");
+	store_rlx(&gp->status, Grunnable);
+	runtime_runqput(getg()->m->p, gp, next);
+	runtime_wakep();
+}
+
+/*
+ * From a thread of the program's own, which can wake an m but not make one: if
+ * there is none to wake, sysmon makes it.
+ */
+void runtime_readyforeign(g *gp)
+{
+	struct sched *s = &runtime_sched;
+	p *pp = NULL;
+	m *mp = NULL;
+
+	runtime_lock(&s->lock);
+	store_rlx(&gp->status, Grunnable);
+	runtime_globrunqput(gp);
+	if (s->pidle && (mp = runtime_mget()))
+		pp = runtime_pidleget();
+	runtime_unlock(&s->lock);
+	if (mp) {
+		mp->nextp = pp;
+		runtime_notewakeup(&mp->park);
+	} else {
+		store(&s->newmfailed, true);
+		runtime_sysmonwake();
+	}
+}
+
+/* Work was queued: make sure that somebody looks for it if a p is idle. */
+void runtime_wakep(void)
+{
+	p *pp;
+
+	if (runtime_gomaxprocs == 1)
+		return;
+	fence();
+	if (!load_rlx(&runtime_sched.npidle) || load_rlx(&runtime_sched.nmspinning) ||
+	    !cas(&runtime_sched.nmspinning, 0u, 1u))
+		return;
+	runtime_lock(&runtime_sched.lock);
+	pp = runtime_pidleget();
+	runtime_unlock(&runtime_sched.lock);
+	if (pp)
+		runtime_startm(pp, true);
+	else
+		xadd(&runtime_sched.nmspinning, -1);
+}
+
+/* This m found work: it no longer spins, and another should in its place. */
+void runtime_resetspinning(void)
+{
+	m *mp = getg()->m;
+
+	mp->spinning = false;
+	if ((int32_t)xadd(&runtime_sched.nmspinning, -1) < 0)
+		runtime_throw("nmspinning below zero");
+	runtime_wakep();
+}
+
+/* Run gp on this m; on g0. */
+_Noreturn void runtime_execute(g *gp, bool inherit)
+{
+	m *mp = getg()->m;
+
+	mp->curg = gp;
+	gp->m = mp;
+	store_rlx(&gp->status, Grunning);
+	if (!inherit)
+		mp->p->schedtick++;
+	if (unlikely(gp->sigmask != mp->sigmask))
+		runtime_setmask(gp);
+	runtime_gogo(&gp->sched);
+}
+
+static void startspinning(m *mp)
+{
+	mp->spinning = true;
+	xadd(&runtime_sched.nmspinning, 1);
+}
+
+/* Steal from another p, in random order, four times over; the last time timers and runnexts too. */
+static g *stealwork(p *pp, int64_t *next)
+{
+	int32_t n = runtime_gomaxprocs;
+	bool inherit;
+
+	for (int round = 0; round < 4; round++) {
+		bool last = round == 3;
+		uint32_t at = (uint32_t)(runtime_rand(pp->m) >> 32);
+
+		for (int32_t i = 0; i < n; i++) {
+			p *from = runtime_allp[(at + (uint32_t)i) % (uint32_t)n];
+			g *gp;
+
+			if (load_rlx(&runtime_sched.gcwaiting))
+				return NULL;
+			if (from == pp)
+				continue;
+			if (last && load_rlx(&from->timer0when)) {
+				int64_t when = runtime_checktimers(from, runtime_nanotime());
+
+				if (when && (!*next || when < *next))
+					*next = when;
+				if ((gp = runtime_runqget(pp, &inherit)))
+					return gp;
+			}
+			if ((gp = runtime_runqsteal(pp, from, last)))
+				return gp;
+		}
+	}
+	return NULL;
+}
+
+/* A p for this m, which then spins again, if one is idle and there is work. */
+static p *recheck(m *mp)
+{
+	p *pp = NULL;
+	bool work = load(&runtime_sched.runqsize) > 0;
+
+	for (int32_t i = 0; i < runtime_gomaxprocs && !work; i++)
+		work = !runtime_runqempty(runtime_allp[i]);
+	if (!work)
+		return NULL;
+	runtime_lock(&runtime_sched.lock);
+	pp = runtime_pidleget();
+	runtime_unlock(&runtime_sched.lock);
+	if (pp) {
+		runtime_acquirep(pp);
+		startspinning(mp);
+	}
+	return pp;
+}
+
+static g *globget(p *pp, int32_t max)
+{
+	g *gp;
+
+	if (!load_rlx(&runtime_sched.runqsize))
+		return NULL;
+	runtime_lock(&runtime_sched.lock);
+	gp = runtime_globrunqget(pp, max);
+	runtime_unlock(&runtime_sched.lock);
+	return gp;
+}
+
+/* With the p still held: everything that can be had without giving it up. */
+static g *findlocal(m *mp, p *pp, bool *inherit)
+{
+	int64_t next = 0;
+	g *gp;
+
+	*inherit = false;
+	if (load_rlx(&pp->timer0when))
+		runtime_checktimers(pp, runtime_nanotime());
+	if (pp->schedtick % 61 == 0 && (gp = globget(pp, 1)))
+		return gp;
+	if ((gp = runtime_runqget(pp, inherit)))
+		return gp;
+	*inherit = false;
+	if ((gp = globget(pp, 0)))
+		return gp;
+	if (runtime_gomaxprocs == 1)
+		return NULL;
+	if (!mp->spinning && 2 * load(&runtime_sched.nmspinning) >=
+				     (uint32_t)runtime_gomaxprocs - load(&runtime_sched.npidle))
+		return NULL;
+	if (!mp->spinning)
+		startspinning(mp);
+	return stealwork(pp, &next);
+}
+
+/*
+ * Give the p up and sleep, unless work came meanwhile. A g, or NULL for another
+ * round: then the m has a p, the same or another.
+ */
+static g *goidle(m *mp, p *pp)
+{
+	bool wasspinning = mp->spinning;
+	int64_t until;
+	g *gp;
+
+	runtime_lock(&runtime_sched.lock);
+	if (load(&runtime_sched.gcwaiting)) {
+		runtime_unlock(&runtime_sched.lock);
+		return NULL;
+	}
+	if ((gp = runtime_globrunqget(pp, 0))) {
+		runtime_unlock(&runtime_sched.lock);
+		return gp;
+	}
+	runtime_releasep();
+	runtime_pidleput(pp);
+	runtime_unlock(&runtime_sched.lock);
+	if (wasspinning) {
+		mp->spinning = false;
+		if ((int32_t)xadd(&runtime_sched.nmspinning, -1) < 0)
+			runtime_throw("nmspinning below zero");
+	}
+	if (recheck(mp))
+		return NULL;
+	if ((until = runtime_nexttimer()) && runtime_timersleep(until)) {
+		runtime_lock(&runtime_sched.lock);
+		pp = runtime_pidleget();
+		runtime_unlock(&runtime_sched.lock);
+		if (pp) {
+			runtime_acquirep(pp);
+			startspinning(mp);
+			return NULL;
+		}
+	}
+	runtime_stopm();
+	return NULL;
+}
+
+/* A goroutine to run on this m; blocks until there is one. The p may be another one after. */
+g *runtime_findrunnable(bool *inherit)
+{
+	m *mp = getg()->m;
+	g *gp;
+
+	for (;;) {
+		if (load_rlx(&runtime_sched.gcwaiting)) {
+			runtime_gcstopm();
+			continue;
+		}
+		if ((gp = findlocal(mp, mp->p, inherit)))
+			return gp;
+		*inherit = false;
+		if ((gp = goidle(mp, mp->p)))
+			return gp;
+	}
+}
+
+/* sysmon wants the slice back: what was to inherit it goes behind the others. */
+static void endslice(p *pp)
+{
+	g *next = xchg(&pp->runnext, NULL);
+
+	store_rlx(&pp->preempt, false);
+	pp->schedtick++;
+	if (next)
+		runtime_runqput(pp, next, false);
+}
+
+/* Find a runnable goroutine and execute it; on g0, with a p. Never returns. */
+_Noreturn void runtime_schedule(void)
+{
+	m *mp = getg()->m;
+	bool inherit;
+	g *gp;
+
+	if (DEBUG && mp->heldranks)
+		runtime_throw("schedule while holding locks");
+	if (mp->lockedg) {
+		runtime_stoplockedm();
+		runtime_execute(mp->lockedg, false);
+	}
+	for (;;) {
+		if (load_rlx(&mp->p->preempt))
+			endslice(mp->p);
+		gp = runtime_findrunnable(&inherit);
+		if (mp->spinning)
+			runtime_resetspinning();
+		if (likely(!gp->lockedm))
+			break;
+		runtime_startlockedm(gp); /* hands it our p, and sleeps until there is another */
+	}
+	runtime_execute(gp, inherit);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sema.c - sleeping on an address: semaphores for sync, and the wait on a word
+ * that file locks use. Not for the runtime's own short sections (lock_futex.c).
+ *
+ * Waiters hang in a table of roots by hash of the address. A root is a treap:
+ * ordered by address, heap-ordered by random ticket, so that a million
+ * different addresses in one root cost logarithmic time; a node is the first
+ * waiter for its address and heads a list of the others (waitlink), first come
+ * first served. All of it is under the root's lock. The sudogs are on the
+ * waiters' stacks: blocking allocates nothing.
+ *
+ * acquire                         release
+ *   nwait++                         *addr++
+ *   *addr > 0? then take it         nwait == 0? then nobody sleeps
+ *   sleep                           else lock, wake one
+ * Both middle steps are full barriers: one of the two sees the other.
+ */
+#include "runtime.h"
+
+enum { Roots = 251 };
+
+static struct root {
+	alignas(64) mutex lock;
+	struct sudog *treap;
+	uint32_t nwait; /* waiters in it; read without the lock */
+} roots[Roots];
+
+void runtime_semainit(void)
+{
+	for (int i = 0; i < Roots; i++)
+		runtime_lockinit(&roots[i].lock, RankSema);
+}
+
+static struct root *rootof(const void *addr)
+{
+	return &roots[((uintptr_t)addr >> 3) % Roots];
+}
+
+/* ---- treap; root's lock held ---- */
+
+static struct sudog **linkof(struct root *r, struct sudog *s)
+{
+	if (!s->parent)
+		return &r->treap;
+	return s->parent->left == s ? &s->parent->left : &s->parent->right;
+}
+
+/* s's child c takes s's place, and s becomes c's child on the other side. */
+static void rotateup(struct root *r, struct sudog *c)
+{
+	struct sudog *s = c->parent, **link = linkof(r, s);
+	struct sudog *mid;
+
+	if (s->left == c) {
+		mid = s->left = c->right;
+		c->right = s;
+	} else {
+		mid = s->right = c->left;
+		c->left = s;
+	}
+	if (mid)
+		mid->parent = s;
+	c->parent = s->parent;
+	s->parent = c;
+	*link = c;
+}
+
+/* s takes t's place in the tree. */
+static void replace(struct root *r, struct sudog *t, struct sudog *s)
+{
+	*linkof(r, t) = s;
+	s->parent = t->parent;
+	s->left = t->left;
+	s->right = t->right;
+	s->ticket = t->ticket;
+	if (s->left)
+		s->left->parent = s;
+	if (s->right)
+		s->right->parent = s;
+}
+
+static void queue(struct root *r, struct sudog *s, bool lifo)
+{
+	struct sudog **link = &r->treap, *t, *parent = NULL;
+
+	s->left = s->right = s->waitlink = s->waittail = NULL;
+	for (; (t = *link); link = s->addr < t->addr ? &t->left : &t->right) {
+		parent = t;
+		if (t->addr != s->addr)
+			continue;
+		if (lifo) {
+			replace(r, t, s);
+			s->waitlink = t;
+			s->waittail = t->waittail ? t->waittail : t;
+			t->parent = t->left = t->right = t->waittail = NULL;
+			return;
+		}
+		(t->waittail ? t->waittail : t)->waitlink = s;
+		t->waittail = s;
+		return;
+	}
+	s->parent = parent;
+	s->ticket = (uint32_t)(runtime_rand(getg()->m) >> 32) | 1;
+	*link = s;
+	while (s->parent && s->parent->ticket > s->ticket)
+		rotateup(r, s);
+}
+
+/* The first waiter for addr, taken out; NULL: there is none. */
+static struct sudog *dequeue(struct root *r, const void *addr)
+{
+	struct sudog *s = r->treap, *t;
+
+	while (s && s->addr != addr)
+		s = (uintptr_t)addr < (uintptr_t)s->addr ? s->left : s->right;
+	if (!s)
+		return NULL;
+	if ((t = s->waitlink)) {
+		replace(r, s, t);
+		t->waittail = t->waitlink ? s->waittail : NULL;
+	} else {
+		while (s->left || s->right)
+			rotateup(r, !s->right || (s->left && s->left->ticket < s->right->ticket)
+					    ? s->left
+					    : s->right);
+		*linkof(r, s) = NULL;
+	}
+	s->ticket = 0;
+	s->waitlink = NULL;
+	return s;
+}
+
+/* ---- semaphores ---- */
+
+static bool unlockroot(g *gp, void *lock)
+{
+	(void)gp;
+	runtime_unlock(lock);
+	return true;
+}
+
+static bool cansemacquire(uint32_t *addr)
+{
+	uint32_t v;
+
+	while ((v = load(addr)) > 0)
+		if (cas(addr, v, v - 1))
+			return true;
+	return false;
+}
+
+/* Wait until *addr > 0 and take one. lifo: to the head of the queue, not its tail. */
+void runtime_semacquire(uint32_t *addr, bool lifo, enum waitreason why)
+{
+	struct root *r = rootof(addr);
+	struct sudog s = {.g = getg(), .addr = addr};
+
+	if (cansemacquire(addr))
+		return;
+	for (;;) {
+		runtime_lock(&r->lock);
+		xadd(&r->nwait, 1);
+		if (cansemacquire(addr)) {
+			xadd(&r->nwait, -1);
+			runtime_unlock(&r->lock);
+			return;
+		}
+		queue(r, &s, lifo);
+		runtime_gopark(unlockroot, &r->lock, why);
+		if (s.granted || cansemacquire(addr))
+			return;
+	}
+}
+
+/*
+ * One more in *addr, and the first waiter is woken. handoff: it gets that one
+ * for certain, and this p at once. *addr is not touched after its waiter may
+ * know that it was released.
+ */
+void runtime_semrelease(uint32_t *addr, bool handoff)
+{
+	struct root *r = rootof(addr);
+	struct sudog *s;
+
+	xadd(addr, 1);
+	if (!load(&r->nwait))
+		return;
+	runtime_lock(&r->lock);
+	s = dequeue(r, addr);
+	if (s)
+		xadd(&r->nwait, -1);
+	runtime_unlock(&r->lock);
+	if (!s)
+		return;
+	s->granted = handoff && cansemacquire(addr);
+	handoff = s->granted;
+	runtime_goready(s->g);
+	if (handoff)
+		runtime_gosched();
+}
+
+/* ---- waiting on a word ---- */
+
+/* Until runtime_addrwake(addr), unless *addr is not val: checked under the lock that the waker takes. */
+void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why)
+{
+	struct root *r = rootof(addr);
+	struct sudog s = {.g = getg(), .addr = addr};
+
+	runtime_lock(&r->lock);
+	xadd(&r->nwait, 1);
+	if (load(addr) != val) {
+		xadd(&r->nwait, -1);
+		runtime_unlock(&r->lock);
+		return;
+	}
+	queue(r, &s, false);
+	runtime_gopark(unlockroot, &r->lock, why);
+}
+
+bool runtime_addrwake(int32_t *addr)
+{
+	struct root *r = rootof(addr);
+	struct sudog *s;
+
+	fence();
+	if (!load(&r->nwait))
+		return false;
+	runtime_lock(&r->lock);
+	s = dequeue(r, addr);
+	if (s)
+		xadd(&r->nwait, -1);
+	runtime_unlock(&r->lock);
+	if (!s)
+		return false;
+	if (getg()) {
+		runtime_goready(s->g);
+		return true;
+	}
+	runtime_readyforeign(s->g);
+	return true;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall.c - a goroutine in a call that may block keeps its m and lets go of
+ * its p: the p is Psyscall, still remembered in m->oldp, and sysmon takes it
+ * away when the call takes long. On return one compare-and-swap gets it back;
+ * when it is gone, any idle p will do, and without one the goroutine queues.
+ *
+ *   entersyscall   m->oldp = p; p->status = Psyscall (release)
+ *   exitsyscall    cas(p->status, Psyscall, Prunning)       who wins the cas
+ *   sysmon         cas(p->status, Psyscall, Pidle)          owns the p
+ *   stoptheworld   cas(p->status, Psyscall, Pgcstop)
+ */
+#include "runtime.h"
+
+void runtime_entersyscall(void)
+{
+	g *gp = getg();
+	m *mp = gp->m;
+	p *pp = mp->p;
+
+	if (unlikely(gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep))
+		gp->deep = true;
+	store_rlx(&gp->status, Gsyscall);
+	pp->m = NULL;
+	mp->oldp = pp;
+	mp->p = NULL;
+	store_rel(&pp->status, Psyscall);
+}
+
+static void handoff0(void *unused)
+{
+	(void)unused;
+	runtime_handoffp(runtime_releasep());
+}
+
+/* For a call that is known to block: the p goes to another m at once. */
+void runtime_entersyscallblock(void)
+{
+	g *gp = getg();
+
+	store_rlx(&gp->status, Gsyscall);
+	gp->m->oldp = NULL;
+	runtime_systemstack(handoff0, NULL);
+}
+
+/* No p for gp: queue it, and this m sleeps, or serves another if there is a p after all. */
+static void exitsyscall0(g *gp)
+{
+	m *mp = getg()->m;
+	bool locked = gp->lockedm != NULL;
+	p *pp;
+
+	store_rlx(&gp->status, Grunnable);
+	gp->m = NULL;
+	mp->curg = NULL;
+	runtime_lock(&runtime_sched.lock);
+	pp = load_rlx(&runtime_sched.gcwaiting) ? NULL : runtime_pidleget();
+	if (!pp)
+		runtime_globrunqput(gp);
+	runtime_unlock(&runtime_sched.lock);
+	if (pp) {
+		runtime_acquirep(pp);
+		runtime_execute(gp, false);
+	}
+	if (locked) {
+		runtime_stoplockedm();
+		runtime_execute(gp, false);
+	}
+	runtime_stopm();
+	runtime_schedule();
+}
+
+static bool takeidle(void)
+{
+	p *pp;
+
+	if (!load_rlx(&runtime_sched.npidle))
+		return false;
+	runtime_lock(&runtime_sched.lock);
+	pp = load_rlx(&runtime_sched.gcwaiting) ? NULL : runtime_pidleget();
+	runtime_unlock(&runtime_sched.lock);
+	if (pp)
+		runtime_acquirep(pp);
+	return pp != NULL;
+}
+
+static noinline void exitslow(g *gp, m *mp)
+{
+	mp->oldp = NULL;
+	if (takeidle())
+		store_rlx(&gp->status, Grunning);
+	else
+		runtime_mcall(exitsyscall0);
+}
+
+/* Back from the call, with a p again, maybe on another m. errno is the goroutine's and stays. */
+void runtime_exitsyscall(void)
+{
+	g *gp = getg();
+	m *mp = gp->m;
+	p *pp = mp->oldp;
+
+	if (likely(pp && cas(&pp->status, (uint32_t)Psyscall, (uint32_t)Prunning))) {
+		pp->m = mp;
+		mp->p = pp;
+		pp->syscalltick++;
+		store_rlx(&gp->status, Grunning);
+	} else {
+		exitslow(gp, mp);
+	}
+	if (unlikely(load_rlx(&gp->m->p->preempt)))
+		runtime_gosched();
+}

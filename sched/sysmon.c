@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sysmon.c - the thread that watches, without a p: it takes ps back from long
+ * system calls, asks for slices that are used up, starts an m for timers that
+ * nobody looks at, and tries again to make a thread where one was refused. It
+ * looks every 20 us while that finds something to do, up to every 10 ms while it
+ * does not, and sleeps while no p runs.
+ */
+#include "runtime.h"
+
+enum { SliceNs = 10 * 1000 * 1000, FastUs = 20, SlowUs = 10 * 1000, PatienceRounds = 50 };
+enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000 };
+
+/* What was seen of each p at the last look; only sysmon's. */
+struct seen {
+	uint32_t schedtick, syscalltick;
+	int64_t schedwhen, syscallwhen;
+};
+static struct seen seen[MaxProcs];
+
+static char stack[MStackSize] __attribute__((aligned(4096)));
+
+static void needslice(p *pp, struct seen *o, int64_t now)
+{
+	uint32_t t = load_rlx(&pp->schedtick);
+
+	if (o->schedtick != t) {
+		o->schedtick = t;
+		o->schedwhen = now;
+	} else if (now - o->schedwhen >= SliceNs) {
+		store_rlx(&pp->preempt, true);
+	}
+}
+
+/* True when pp was taken from its system call and handed on. */
+static bool retakesyscall(p *pp, struct seen *o, int64_t now)
+{
+	uint32_t t = load_rlx(&pp->syscalltick);
+
+	if (o->syscalltick != t) {
+		o->syscalltick = t;
+		o->syscallwhen = now;
+		return false;
+	}
+	/* With nothing to run and others looking for work it may keep it a while. */
+	if (runtime_runqempty(pp) &&
+	    load(&runtime_sched.nmspinning) + load(&runtime_sched.npidle) > 0 &&
+	    now - o->syscallwhen < SliceNs)
+		return false;
+	if (!cas(&pp->status, (uint32_t)Psyscall, (uint32_t)Pidle))
+		return false;
+	pp->syscalltick++;
+	runtime_handoffp(pp);
+	return true;
+}
+
+static int retake(int64_t now)
+{
+	int32_t procs = load_acq(&runtime_gomaxprocs);
+	int n = 0;
+
+	for (int32_t i = 0; i < procs; i++) {
+		p *pp = load_acq(&runtime_allp)[i];
+		uint32_t s = load_acq(&pp->status);
+
+		if (s == Prunning || s == Psyscall)
+			needslice(pp, &seen[i], now);
+		if (s == Psyscall)
+			n += retakesyscall(pp, &seen[i], now);
+	}
+	return n;
+}
+
+/* No p runs: sleep until one does. Ends at the next timer, if nobody else sleeps for it. */
+static void deepsleep(void)
+{
+	struct sched *s = &runtime_sched;
+	int64_t ns = -1;
+
+	runtime_lock(&s->lock);
+	if (!load(&s->gcwaiting) && load(&s->npidle) != (uint32_t)runtime_gomaxprocs) {
+		runtime_unlock(&s->lock);
+		return;
+	}
+	store(&s->sysmonwait, 1);
+	if (runtime_foreignthreads(runtime_mcount()) > 0)
+		ns = ForeignWaitNs;
+	runtime_unlock(&s->lock);
+	if (!runtime_notetsleep(&s->sysmonnote, ns)) {
+		runtime_lock(&s->lock);
+		runtime_checkdead();
+		runtime_unlock(&s->lock);
+	}
+	if (!xchg(&s->sysmonwait, 0))
+		runtime_notesleep(&s->sysmonnote); /* a waker is on its way */
+	runtime_noteclear(&s->sysmonnote);
+}
+
+/* Wake sysmon if it sleeps; one of several callers does it. */
+bool runtime_sysmonwake(void)
+{
+	if (!xchg(&runtime_sched.sysmonwait, 0))
+		return false;
+	runtime_notewakeup(&runtime_sched.sysmonnote);
+	return true;
+}
+
+/* A timer is due and its p's m is busy, or a thread is missing: an idle p sees to it. */
+static void startidle(int64_t now)
+{
+	struct sched *s = &runtime_sched;
+	int64_t when;
+
+	if (!load(&s->npidle))
+		return;
+	if (xchg(&s->newmfailed, false) || ((when = runtime_nexttimer()) && when < now))
+		runtime_startm(NULL, false);
+}
+
+static _Noreturn void sysmon(void)
+{
+	int64_t scavenged = runtime_nanotime(), now;
+	uint32_t idle = 0, delay = FastUs;
+
+	for (;;) {
+		delay = idle == 0 ? FastUs : idle > PatienceRounds ? delay * 2 : delay;
+		if (delay > SlowUs)
+			delay = SlowUs;
+		runtime_usleep(delay);
+		if (load(&runtime_sched.gcwaiting) ||
+		    load(&runtime_sched.npidle) == (uint32_t)load_rlx(&runtime_gomaxprocs)) {
+			deepsleep();
+			idle = 0;
+			delay = FastUs;
+		}
+		now = runtime_nanotime();
+		startidle(now);
+		idle = retake(now) ? 0 : idle + 1;
+		if (now - scavenged > ScavengeNs) {
+			scavenged = now;
+			runtime_gfscavenge();
+		}
+	}
+}
+
+static void sysmonstart(void)
+{
+	runtime_blocksignals();
+	sysmon();
+}
+
+/* Called by runtime_main. Without sysmon nothing takes ps back: so it is fatal. */
+void runtime_startsysmon(void)
+{
+	runtime_lock(&runtime_sched.lock);
+	runtime_sched.nmsys++;
+	runtime_unlock(&runtime_sched.lock);
+	if (!runtime_newm(sysmonstart, NULL, false, stack))
+		runtime_fatal("cannot create the sysmon thread");
+}
