@@ -171,6 +171,10 @@ struct p {
 	bool preempt;	      /* atomic; sysmon asks for the slice back, the next schedule clears it */
 	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
 	uint64_t goidcache, goidcacheend;
+	p *stealfrom;	    /* whom its m looked at last to steal from, */
+	uint32_t stealtick; /* and how far that one was */
+	uint32_t stealwait; /* and how long it waits before it steals, see runq.c */
+	uint64_t stealtime; /* and when it last stole, in cycles */
 
 	/*
 	 * Run queue. head is advanced by cas by its m and by thieves; tail is
@@ -183,7 +187,7 @@ struct p {
 	g *runq[RunqSize];
 
 	/* Dead gs with the default stack, last in first out; its m's. */
-	g *gfree;
+	g *gfree[GfreeMax];
 	int32_t ngfree;
 
 	/* sched/time.c */
@@ -212,9 +216,9 @@ struct sched {
 	bool newmfailed;	/* atomic; a thread is wanted: sysmon is to start one */
 	uint32_t dying;		/* atomic; tid of the thread that reports the end */
 
-	mutex gflock; /* the global free list and allgs */
-	g *gfree;
-	int32_t ngfree;
+	mutex gflock; /* the global free gs and allgs */
+	g **gfree;    /* ngfree of them, room for capgfree */
+	int32_t ngfree, capgfree;
 	int32_t ngfreebig; /* atomic; dead gs with other stacks, see stack.c */
 
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */

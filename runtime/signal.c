@@ -70,7 +70,8 @@ void runtime_minit(void)
 {
 	m *mp = getg()->m;
 
-	altstackinit(mp);
+	if (!mp->mstartfn) /* sysmon runs none of the program's code */
+		altstackinit(mp);
 	mp->tid = runtime_gettid();
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mp->sigmask, 8, 0, 0);
 	mp->g0->sigmask = mp->sigmask;

@@ -98,22 +98,42 @@ int runtime_gcount(void)
 	return n < 1 ? 1 : (int)n;
 }
 
-/* ---- free gs ---- */
+/*
+ * ---- free gs ----
+ *
+ * Pointers in arrays, a p's and the global one, not lists: a g that was used on
+ * another CPU is not touched before it is used on this one.
+ */
 
-/* Half of pp's free gs to the global list. */
-static noinline void gfputslow(p *pp)
+static void growgfree(void)
 {
-	runtime_lock(&runtime_sched.gflock);
-	while (pp->ngfree > GfreeMax / 2) {
-		g *gp = pp->gfree;
+	struct sched *s = &runtime_sched;
+	int32_t cap = s->capgfree ? s->capgfree * 2 : 512;
+	g **v = runtime_sysalloc((size_t)cap * sizeof *v);
 
-		pp->gfree = gp->schedlink;
-		pp->ngfree--;
-		gp->schedlink = runtime_sched.gfree;
-		runtime_sched.gfree = gp;
-		runtime_sched.ngfree++;
+	if (!v)
+		runtime_fatal("out of memory for the list of free goroutines");
+	if (s->gfree) {
+		memcpy(v, s->gfree, (size_t)s->ngfree * sizeof *v);
+		runtime_sysfree(s->gfree, (size_t)s->capgfree * sizeof *v);
 	}
-	runtime_unlock(&runtime_sched.gflock);
+	s->gfree = v;
+	s->capgfree = cap;
+}
+
+/* The n oldest of pp's free gs to the global ones. */
+static noinline void gfputslow(p *pp, int32_t n)
+{
+	struct sched *s = &runtime_sched;
+
+	runtime_lock(&s->gflock);
+	while (s->ngfree + n > s->capgfree)
+		growgfree();
+	memcpy(s->gfree + s->ngfree, pp->gfree, (size_t)n * sizeof *pp->gfree);
+	store_rlx(&s->ngfree, s->ngfree + n);
+	memmove(pp->gfree, pp->gfree + n, (size_t)(pp->ngfree - n) * sizeof *pp->gfree);
+	store_rlx(&pp->ngfree, pp->ngfree - n);
+	runtime_unlock(&s->gflock);
 }
 
 /* gp is dead and nobody runs on its stack any more. */
@@ -128,80 +148,62 @@ static void gfput(p *pp, g *gp)
 		gp->deep = false;
 		runtime_stacktrim(gp);
 	}
-	gp->schedlink = pp->gfree;
-	pp->gfree = gp;
+	if (unlikely(pp->ngfree == GfreeMax))
+		gfputslow(pp, GfreeMax / 2);
+	pp->gfree[pp->ngfree] = gp;
 	store_rlx(&pp->ngfree, pp->ngfree + 1);
-	if (unlikely(pp->ngfree > GfreeMax))
-		gfputslow(pp);
 }
 
 static noinline void gfrefill(p *pp)
 {
-	if (!load_rlx(&runtime_sched.ngfree))
-		return;
-	runtime_lock(&runtime_sched.gflock);
-	while (pp->ngfree < GfreeMax / 2 && runtime_sched.gfree) {
-		g *gp = runtime_sched.gfree;
+	struct sched *s = &runtime_sched;
+	int32_t n;
 
-		runtime_sched.gfree = gp->schedlink;
-		runtime_sched.ngfree--;
-		gp->schedlink = pp->gfree;
-		pp->gfree = gp;
-		pp->ngfree++;
-	}
-	runtime_unlock(&runtime_sched.gflock);
+	if (!load_rlx(&s->ngfree))
+		return;
+	runtime_lock(&s->gflock);
+	n = s->ngfree < GfreeMax / 2 ? s->ngfree : GfreeMax / 2;
+	store_rlx(&s->ngfree, s->ngfree - n);
+	memcpy(pp->gfree, s->gfree + s->ngfree, (size_t)n * sizeof *pp->gfree);
+	store_rlx(&pp->ngfree, n);
+	runtime_unlock(&s->gflock);
 }
 
 static g *gfget(p *pp)
 {
-	g *gp;
-
-	if (unlikely(!pp->gfree)) {
+	if (unlikely(!pp->ngfree)) {
 		gfrefill(pp);
-		if (!pp->gfree)
+		if (!pp->ngfree)
 			return NULL;
 	}
-	gp = pp->gfree;
-	pp->gfree = gp->schedlink;
 	store_rlx(&pp->ngfree, pp->ngfree - 1);
-	gp->schedlink = NULL;
-	return gp;
+	return pp->gfree[pp->ngfree];
 }
 
-/* All of pp's to the global list; pp is going away. */
+/* All of pp's to the global ones; pp is going away. */
 void runtime_gfpurge(p *pp)
 {
-	runtime_lock(&runtime_sched.gflock);
-	while (pp->gfree) {
-		g *gp = pp->gfree;
-
-		pp->gfree = gp->schedlink;
-		gp->schedlink = runtime_sched.gfree;
-		runtime_sched.gfree = gp;
-		runtime_sched.ngfree++;
-	}
-	pp->ngfree = 0;
-	runtime_unlock(&runtime_sched.gflock);
+	gfputslow(pp, pp->ngfree);
 }
 
 /*
- * Give back what the stacks of long-unused dead gs took below their first
- * page. sysmon calls it now and then; it takes the coldest end of nothing, just
- * a batch that was not looked at since it was freed.
+ * Give back what the stacks of dead gs took below their first page: the oldest
+ * of the global ones that were not looked at since they died, a batch at a time.
  */
 void runtime_gfscavenge(void)
 {
 	enum { Batch = 64 };
+	struct sched *s = &runtime_sched;
 	int n = 0;
 
-	runtime_lock(&runtime_sched.gflock);
-	for (g *gp = runtime_sched.gfree; gp && n < Batch; gp = gp->schedlink)
-		if (!gp->trimmed) {
-			runtime_stacktrim(gp);
-			gp->trimmed = true;
+	runtime_lock(&s->gflock);
+	for (int32_t i = 0; i < s->ngfree && n < Batch; i++)
+		if (!s->gfree[i]->trimmed) {
+			runtime_stacktrim(s->gfree[i]);
+			s->gfree[i]->trimmed = true;
 			n++;
 		}
-	runtime_unlock(&runtime_sched.gflock);
+	runtime_unlock(&s->gflock);
 }
 
 /* ---- birth ---- */

@@ -108,7 +108,24 @@ bool runtime_runqempty(p *pp)
 }
 
 /*
- * Half of from's ring into batch, whose place is pp's ring at tail t. With
+ * How many of n to steal. A g of a p that switches all the time is cheap to run
+ * there and dear to run here, where none of it is in the cache: take the oldest
+ * alone (in a fork-join tree the one with the most work below it). From a p that
+ * has neither switched nor spawned since this thief's last look, half.
+ */
+static uint32_t stealcount(p *pp, p *from, uint32_t n)
+{
+	uint32_t tick = load_rlx(&from->nswitch) + load_rlx(&from->schedtick) +
+			load_rlx(&from->runqtail);
+	bool stuck = pp->stealfrom == from && pp->stealtick == tick;
+
+	pp->stealfrom = from;
+	pp->stealtick = tick;
+	return stuck ? n - n / 2 : n > 0;
+}
+
+/*
+ * Some of from's ring into batch, whose place is pp's ring at tail t. With
  * stealnext also a lone runnext, but only after giving its p the time to run it
  * itself: it is most likely about to, and moving it costs more than waiting.
  */
@@ -116,9 +133,8 @@ static uint32_t runqgrab(p *from, p *pp, uint32_t t, bool stealnext)
 {
 	for (;;) {
 		uint32_t h = load_acq(&from->runqhead), ft = load_acq(&from->runqtail);
-		uint32_t n = ft - h;
+		uint32_t n = stealcount(pp, from, ft - h);
 
-		n -= n / 2;
 		if (n == 0) {
 			g *next = stealnext ? load(&from->runnext) : NULL;
 
@@ -141,14 +157,35 @@ static uint32_t runqgrab(p *from, p *pp, uint32_t t, bool stealnext)
 	}
 }
 
-/* Half of what from has, to pp; one of them is returned. Runs on pp's m, whose ring is empty. */
+/*
+ * A thief that is back so soon stole what was not worth its journey: it waits,
+ * longer each time up to some 30 us, so that whoever works through a queue of
+ * small things is left alone with it.
+ */
+static void backoff(p *pp)
+{
+	enum { Soon = 6000, Most = 64, Spins = 24 }; /* cycles; and a round is half a microsecond */
+	bool soon = arch_cputicks() - pp->stealtime < Soon;
+
+	pp->stealwait = !soon ? 0 : pp->stealwait < Most ? pp->stealwait * 2 + 1 : Most;
+	for (uint32_t i = 0; i < pp->stealwait && !load_rlx(&runtime_sched.gcwaiting); i++)
+		for (int k = 0; k < Spins; k++)
+			procyield();
+}
+
+/* Some of what from has, to pp; one of them is returned. Runs on pp's m, whose ring is empty. */
 g *runtime_runqsteal(p *pp, p *from, bool stealnext)
 {
-	uint32_t t = pp->runqtail, n = runqgrab(from, pp, t, stealnext);
+	uint32_t t = pp->runqtail, n;
 	g *gp;
 
+	if (runtime_runqempty(from))
+		return NULL;
+	backoff(pp);
+	n = runqgrab(from, pp, t, stealnext);
 	if (n == 0)
 		return NULL;
+	pp->stealtime = arch_cputicks();
 	gp = load_rlx(&pp->runq[(t + --n) % RunqSize]);
 	if (n > 0)
 		store_rel(&pp->runqtail, t + n);

@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * waitgroup.c - go_waitgroup. _state is the counter above, the number of
- * waiters below, 32 bits each. The change that takes the counter to zero takes
- * the waiters with it in one step; after it only the semaphore is touched, and
- * only as often as there are waiters bound to wait for it, so that the last
- * waiter may free the wait group.
+ * waiters below, 32 bits each. The add that takes the counter to zero owns the
+ * wait group while there are waiters, for each is bound to wait for its token
+ * of the semaphore; without waiters it touches nothing any more. So the last
+ * waiter to return may free the wait group.
  */
 #include "runtime.h"
 
 void go_waitgroup_add(go_waitgroup *wg, int delta)
 {
-	uint64_t old, new;
+	uint64_t now;
 	uint32_t waiters;
-	int64_t v;
+	int32_t v;
 
 	runtime_need_g("go_waitgroup_add");
-	do {
-		old = load_rlx(&wg->_state);
-		waiters = (uint32_t)old;
-		v = (int64_t)(int32_t)(old >> 32) + delta;
-		if (v < 0)
-			go_panic("sync: negative WaitGroup counter");
-		if (v > INT32_MAX)
-			go_panic("sync: WaitGroup counter overflow");
-		if (waiters && delta > 0 && v == delta)
-			go_panic("sync: WaitGroup misuse: Add called concurrently with Wait");
-		new = v ? (uint64_t)v << 32 | waiters : 0;
-	} while (!cas(&wg->_state, old, new));
-	if (v == 0)
-		while (waiters--)
-			runtime_semrelease(&wg->_sema, false);
+	now = xadd(&wg->_state, (uint64_t)(int64_t)delta << 32);
+	v = (int32_t)(now >> 32);
+	waiters = (uint32_t)now;
+	if (unlikely(v < 0))
+		go_panic("sync: negative WaitGroup counter");
+	if (likely(v > 0 && !waiters) || (v > 0 && delta <= 0))
+		return;
+	if (unlikely(waiters && delta > 0 && v == delta))
+		go_panic("sync: WaitGroup misuse: Add called concurrently with Wait");
+	if (v > 0 || !waiters)
+		return;
+	store(&wg->_state, UINT64_C(0)); /* the waiters cannot go before they have their tokens */
+	while (waiters--)
+		runtime_semrelease(&wg->_sema, false);
 }
 
 void go_waitgroup_done(go_waitgroup *wg)
