@@ -110,7 +110,5 @@ static inline uintptr_t arch_newframe(uintptr_t hi, void (*start)(void),
 enum { ARCH_HWCAP2_FSGSBASE = 2 };
 extern uint32_t runtime_nofsgsbase;
 
-/* CPUID leaf 1 ecx and leaf 7 ebx, read by rt0_go. */
-extern uint32_t runtime_cpufeatures[2];
 #endif
 #endif

@@ -124,7 +124,9 @@ endfunc _rt0_amd64
 
 /*
  * runtime_rt0_go: in %rdi argc, %rsi argv; never returns. Binds m0 and g0,
- * gives g0 the OS stack's bounds, reads the CPU's features, and runs the boot.
+ * gives g0 the OS stack's bounds, and runs the boot. (Go reads the CPU's features
+ * here by CPUID, which costs 13 us each time under a hypervisor; the kernel has
+ * left what we need in the auxiliary vector: runtime_args takes it from there.)
  * Keeps: %r12 argc, %r13 argv, %r14 m0, %r15 g0.
  */
 func runtime_rt0_go
@@ -156,14 +158,6 @@ func runtime_rt0_go
 	add	$4096, %rax		/* what environment and arguments took */
 	mov	%rax, G_STACKLO(%r15)
 	add	$16, %rsp
-
-	mov	$1, %eax
-	cpuid				/* clobbers %rbx, which is nobody's yet */
-	mov	%ecx, runtime_cpufeatures(%rip)
-	mov	$7, %eax
-	xor	%ecx, %ecx
-	cpuid
-	mov	%ebx, runtime_cpufeatures+4(%rip)
 
 	lea	8(%r13,%r12,8), %rdi	/* envp, past argv's NULL */
 	mov	(%r13), %rsi		/* argv[0] */
@@ -334,13 +328,9 @@ runtime_mainPC:				/* the main goroutine's entry, as Go's: a word, not code */
 	.quad	runtime_main
 
 	.bss
-	.globl	runtime_cpufeatures, runtime_nofsgsbase
-	.hidden	runtime_cpufeatures, runtime_nofsgsbase
+	.globl	runtime_nofsgsbase
+	.hidden	runtime_nofsgsbase
 	.p2align 2
-	.type	runtime_cpufeatures, @object
-	.size	runtime_cpufeatures, 8
-runtime_cpufeatures:
-	.zero	8
 	.type	runtime_nofsgsbase, @object
 	.size	runtime_nofsgsbase, 4
 runtime_nofsgsbase:			/* set by runtime_args where AT_HWCAP2 lacks the bit */

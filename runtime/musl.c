@@ -199,6 +199,12 @@ const char *runtime_checklibc(void)
 	return NULL;
 }
 
+/* The thread's tid as libc was told it, on g0. */
+int32_t runtime_libctid(void)
+{
+	return self()->tid;
+}
+
 /* The program's constructors, in C's order: the counterpart of Go's package inits. */
 void runtime_libcinit(void)
 {

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
@@ -34,6 +35,11 @@ static bool slurp(const char *path, char *buf, size_t cap)
 		return false;
 	buf[n] = 0;
 	return true;
+}
+
+static bool exists(const char *path)
+{
+	return arch_syscall3(SYS_access, (long)path, F_OK, 0) == 0;
 }
 
 static int64_t number(const char **s)
@@ -58,7 +64,7 @@ static int32_t quotacpus(const char *s)
 }
 
 /* The smallest cpu.max from the process's cgroup (v2) up to the root; 0: none. */
-static int32_t cgroupcpus(void)
+static noinline int32_t readcgroup(void)
 {
 	char self[512], path[640], max[64];
 	int32_t least = 0;
@@ -81,17 +87,39 @@ static int32_t cgroupcpus(void)
 	}
 }
 
+/* Version 1 of cgroups is not asked: it has no one place to look. */
+static int32_t cgroupcpus(void)
+{
+	return exists("/sys/fs/cgroup/cgroup.controllers") ? readcgroup() : 0;
+}
+
+static int32_t countcpus(unsigned long *mask, size_t size)
+{
+	long n = arch_syscall3(SYS_sched_getaffinity, 0, (long)size, (long)mask);
+	int32_t cpus = 0;
+
+	for (long i = 0; i < n / (long)sizeof *mask; i++)
+		cpus += __builtin_popcountl(mask[i]);
+	return cpus;
+}
+
+/* For kernels of more than 1,024 CPUs, which refuse a small mask. */
+static noinline int32_t manycpus(void)
+{
+	unsigned long mask[1024];
+	int32_t cpus = countcpus(mask, sizeof mask);
+
+	return cpus ? cpus : 1;
+}
+
 /* As Go 1.25: a fractional quota rounds up, and one below two CPUs still gives two. */
 static int32_t getncpu(void)
 {
-	unsigned long mask[1024] = {0};
-	long n = arch_syscall3(SYS_sched_getaffinity, 0, sizeof mask, (long)mask);
-	int32_t cpus = 0, quota = cgroupcpus();
+	unsigned long mask[16];
+	int32_t cpus = countcpus(mask, sizeof mask), quota = cgroupcpus();
 
-	for (long i = 0; i < n / (long)sizeof mask[0]; i++)
-		cpus += __builtin_popcountl(mask[i]);
 	if (cpus == 0)
-		cpus = 1;
+		cpus = manycpus();
 	if (quota > 0 && quota < 2)
 		quota = 2;
 	return quota > 0 && quota < cpus ? quota : cpus;
@@ -169,7 +197,7 @@ static struct {
 	mutex lock;
 	char *p, *end;
 } persist;
-static alignas(64) char firstchunk[16 << 10];
+static alignas(64) char firstchunk[16 << 10] bigbss;
 
 enum { PersistChunk = 256 << 10 };
 

@@ -32,6 +32,8 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define nelem(a) (sizeof(a) / sizeof((a)[0]))
 #define noinline __attribute__((noinline))
+/* Large and seldom touched: kept apart, so that the small things of .bss share few pages. */
+#define bigbss __attribute__((section(".bss.big")))
 #define printflike(f, a) __attribute__((format(printf, f, a)))
 
 typedef struct g g;
@@ -176,6 +178,15 @@ struct p {
 	uint32_t stealwait; /* and how long it waits before it steals, see runq.c */
 	uint64_t stealtime; /* and when it last stole, in cycles */
 
+	/* sched/time.c */
+	mutex timerlock;
+	struct timerent { /* 4-ary heap, earliest first; under timerlock */
+		int64_t when;
+		struct timer *t;
+	} *timers;
+	uint32_t ntimers, captimers;
+	int64_t timer0when; /* atomic; timers[0].when, or 0 when there is none */
+
 	/*
 	 * Run queue. head is advanced by cas by its m and by thieves; tail is
 	 * stored by its m alone. runnext is what goes before the head: its m puts
@@ -189,15 +200,6 @@ struct p {
 	/* Dead gs with the default stack, last in first out; its m's. */
 	g *gfree[GfreeMax];
 	int32_t ngfree;
-
-	/* sched/time.c */
-	mutex timerlock;
-	struct timerent { /* 4-ary heap, earliest first; under timerlock */
-		int64_t when;
-		struct timer *t;
-	} *timers;
-	uint32_t ntimers, captimers;
-	int64_t timer0when; /* atomic; timers[0].when, or 0 when there is none */
 };
 
 /* sched.lock guards what is not said to be atomic. */
@@ -332,12 +334,12 @@ void runtime_asminit(void);
 void runtime_minit(void);     /* signal stack and mask of this m */
 void runtime_unminit(void);
 void runtime_initsig(void);
-void runtime_blocksignals(void);
 void runtime_setmask(g *gp);
 _Noreturn void runtime_stackoverflow(g *gp);
 
 /* ---- runtime/musl.c: all that knows musl ---- */
 void runtime_settls(char **envp, char *argv0);
+int32_t runtime_libctid(void);
 const char *runtime_checklibc(void); /* NULL, or what is not as we know it */
 size_t runtime_tlssize(void);
 uintptr_t runtime_tlsnew(void *mem, g *gp); /* a thread block in zeroed mem; returns the thread pointer */

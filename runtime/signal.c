@@ -22,7 +22,7 @@
 
 enum { HandlerStack = 24 << 10, AltStackM0 = 32 << 10 };
 
-static char m0stack[AltStackM0] __attribute__((aligned(64)));
+static char m0stack[AltStackM0] __attribute__((aligned(64))) bigbss;
 
 static const struct {
 	int sig;
@@ -65,14 +65,27 @@ static void altstackinit(m *mp)
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
-/* The signal stack of this m, and what mask its thread came with. */
+static void blocksignals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all); /* all but libc's own */
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
+}
+
+/*
+ * The signal stack of this m, and what mask its thread came with. sysmon runs
+ * none of the program's code and takes none of its signals.
+ */
 void runtime_minit(void)
 {
 	m *mp = getg()->m;
 
-	if (!mp->mstartfn) /* sysmon runs none of the program's code */
-		altstackinit(mp);
-	mp->tid = runtime_gettid();
+	if (mp->mstartfn) {
+		blocksignals();
+		return;
+	}
+	altstackinit(mp);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mp->sigmask, 8, 0, 0);
 	mp->g0->sigmask = mp->sigmask;
 }
@@ -83,15 +96,6 @@ void runtime_unminit(void)
 	stack_t st = {.ss_flags = SS_DISABLE};
 
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
-}
-
-/* For sysmon: the program's signals are for threads that run its code. */
-void runtime_blocksignals(void)
-{
-	sigset_t all;
-
-	sigfillset(&all); /* all but libc's own */
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
 }
 
 /* ---- masks ---- */

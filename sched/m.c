@@ -20,7 +20,7 @@ int32_t runtime_mcount(void)
 void runtime_mcommoninit(m *mp, int64_t id)
 {
 	mp->id = id;
-	mp->rand = (uint64_t)runtime_nanotime() * 0x9e3779b97f4a7c15u ^ (uint64_t)(id + 1);
+	mp->rand = arch_cputicks() * 0x9e3779b97f4a7c15u ^ (uint64_t)(id + 1);
 	mp->rand |= 1;
 	mp->g0 = &mp->g0store;
 	mp->g0->m = mp;

@@ -39,7 +39,7 @@ void runtime_schedinit(void)
 	lockinits();
 	runtime_mallocinit();
 	runtime_stackinit();
-	runtime_m0.tid = runtime_gettid();
+	runtime_m0.tid = runtime_libctid();
 	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
 	runtime_goargs();
 	runtime_goenvs();

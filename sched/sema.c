@@ -24,7 +24,7 @@ static struct root {
 	alignas(64) mutex lock;
 	struct sudog *treap;
 	uint32_t nwait; /* waiters in it; read without the lock */
-} roots[Roots];
+} roots[Roots] bigbss;
 
 /* A zero lock is free; only the debug build gives it a rank, and touches the table's pages for it. */
 void runtime_semainit(void)

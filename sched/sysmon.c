@@ -16,9 +16,9 @@ struct seen {
 	uint32_t schedtick, syscalltick;
 	int64_t schedwhen, syscallwhen;
 };
-static struct seen seen[MaxProcs];
+static struct seen seen[MaxProcs] bigbss;
 
-static char stack[MStackSize] __attribute__((aligned(4096)));
+static char stack[MStackSize] __attribute__((aligned(4096))) bigbss;
 
 static void needslice(p *pp, struct seen *o, int64_t now)
 {
@@ -117,9 +117,9 @@ static void startidle(int64_t now)
 		runtime_startm(NULL, false);
 }
 
-static _Noreturn void sysmon(void)
+static void sysmon(void)
 {
-	int64_t scavenged = runtime_nanotime(), now;
+	int64_t scavenged = 0, now;
 	uint32_t idle = 0, delay = FastUs;
 
 	for (;;) {
@@ -143,18 +143,12 @@ static _Noreturn void sysmon(void)
 	}
 }
 
-static void sysmonstart(void)
-{
-	runtime_blocksignals();
-	sysmon();
-}
-
 /* Called by runtime_main. Without sysmon nothing takes ps back: so it is fatal. */
 void runtime_startsysmon(void)
 {
 	runtime_lock(&runtime_sched.lock);
 	runtime_sched.nmsys++;
 	runtime_unlock(&runtime_sched.lock);
-	if (!runtime_newm(sysmonstart, NULL, false, stack))
+	if (!runtime_newm(sysmon, NULL, false, stack))
 		runtime_fatal("cannot create the sysmon thread");
 }
