@@ -48,7 +48,7 @@ def place(name):
 
 
 for setting in ("confirm off", "pagination off", "debuginfod enabled off", "breakpoint pending off",
-                "print thread-events off", "print inferior-events off"):
+                "backtrace past-main on", "print thread-events off", "print inferior-events off"):
     try:
         gdb.execute("set " + setting, to_string=True)
     except gdb.error:
