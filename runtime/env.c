@@ -10,7 +10,7 @@
 
 struct debugvars runtime_debug = {.traceback = 1};
 
-static void bad(const char *var, const char *value, size_t n)
+void runtime_badenv(const char *var, const char *value, size_t n)
 {
 	char buf[64];
 
@@ -22,7 +22,7 @@ static void bad(const char *var, const char *value, size_t n)
 }
 
 /* A decimal number that fills s[0..n) and fits; false otherwise. */
-static bool atoi32(const char *s, size_t n, int32_t *v)
+bool runtime_atoi32(const char *s, size_t n, int32_t *v)
 {
 	int64_t x = 0;
 	bool neg = n > 1 && s[0] == '-';
@@ -47,8 +47,8 @@ static void parsegomaxprocs(void)
 
 	if (!s || !*s)
 		return;
-	if (!atoi32(s, strlen(s), &n) || n <= 0) {
-		bad("GOMAXPROCS", s, strlen(s));
+	if (!runtime_atoi32(s, strlen(s), &n) || n <= 0) {
+		runtime_badenv("GOMAXPROCS", s, strlen(s));
 		return;
 	}
 	runtime_debug.gomaxprocs = n;
@@ -69,10 +69,10 @@ static void parsetraceback(void)
 		}
 	if (!strcmp(s, "system"))
 		runtime_debug.traceback = 2;
-	else if (atoi32(s, strlen(s), &n) && n >= 0)
+	else if (runtime_atoi32(s, strlen(s), &n) && n >= 0)
 		runtime_debug.traceback = n > 2 ? 2 : n;
 	else
-		bad("GOTRACEBACK", s, strlen(s));
+		runtime_badenv("GOTRACEBACK", s, strlen(s));
 }
 
 static const struct {
@@ -85,6 +85,7 @@ static const struct {
 	{"gctrace", &runtime_debug.gctrace},
 	{"asyncpreemptoff", &runtime_debug.asyncpreemptoff},
 	{"stackguard", &runtime_debug.stackguard},
+	{"nofsgsbase", &runtime_debug.nofsgsbase},
 };
 
 /* One key=value of GODEBUG, in s[0..n). Keys we do not know are for others, as in Go. */
@@ -101,8 +102,8 @@ static void parsedebugvar(const char *s, size_t n)
 	for (size_t i = 0; i < nelem(dbgvars); i++) {
 		if (strlen(dbgvars[i].name) != k || memcmp(s, dbgvars[i].name, k))
 			continue;
-		if (!eq || !atoi32(eq + 1, n - k - 1, dbgvars[i].value))
-			bad("GODEBUG", s, n);
+		if (!eq || !runtime_atoi32(eq + 1, n - k - 1, dbgvars[i].value))
+			runtime_badenv("GODEBUG", s, n);
 		return;
 	}
 }
@@ -120,6 +121,8 @@ void runtime_parsedebugvars(void)
 			parsedebugvar(s, n);
 		s += n + (s[n] == ',');
 	}
+	if (runtime_debug.nofsgsbase)
+		runtime_nofsgsbase = 1;
 }
 
 /* What Go copies into its own strings stays in place here; the seam is kept for the boot walk. */

@@ -73,17 +73,48 @@ void go_unlock_os_thread(void);
 /* Name the calling goroutine in dumps, traces and gdb. Copied, cut to 31 bytes; NULL unnames. */
 void go_set_name(const char *name);
 
-/* ---- Panic ---- */
+/* ---- Panic, defer, recover ---- */
 
 /*
- * Stop with "panic: MSG", a traceback and exit status 2 (Go: panic). printf's
- * format; a message longer than 255 bytes is cut.
+ * Give up what the goroutine is doing (Go: panic): its deferred calls run,
+ * newest first, as far as the innermost go_try, which then returns the message.
+ * Without one the program ends with "panic: MSG", a traceback and exit status
+ * 2. printf's format; a message longer than 511 bytes is cut. A panic in a
+ * deferred call takes the place of the one that ran it.
  */
 _GO_NORETURN void go_panic(const char *fmt, ...)
 #ifdef __GNUC__
 	__attribute__((format(printf, 1, 2)))
 #endif
 	;
+
+/*
+ * Run fn(arg) and stop any panic in it (Go: a deferred recover). NULL when it
+ * returned, else the panic's message, which stays valid until the goroutine's
+ * next panic. Faults and fatal errors (deadlock, unlock of an unlocked mutex, stack
+ * overflow, out of memory in the runtime) are not panics and are not stopped.
+ */
+const char *go_try(void (*fn)(void *), void *arg);
+
+/*
+ * go_defer(fn, arg): call fn(arg) when the enclosing block is left in any way:
+ * by its end, return, break, goto, go_panic or go_exit; last in, first out.
+ * (Go's defer waits for the end of the function.) A longjmp out of the block
+ * skips it.
+ */
+#define go_defer(fn, arg) _GO_DEFER(_GO_CAT(_go_deferred_, __COUNTER__), fn, arg)
+#define _GO_DEFER(name, fn, arg)                                                    \
+	struct go_deferred name __attribute__((cleanup(go_defer_pop))) = {0, fn, arg}; \
+	go_defer_push(&name)
+#define _GO_CAT(a, b) _GO_CAT_(a, b)
+#define _GO_CAT_(a, b) a##b
+struct go_deferred {
+	struct go_deferred *_next;
+	void (*_fn)(void *);
+	void *_arg;
+};
+void go_defer_push(struct go_deferred *d);
+void go_defer_pop(struct go_deferred *d);
 
 /* ---- Sync: valid when zero-filled, nothing to destroy ---- */
 

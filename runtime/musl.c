@@ -449,7 +449,10 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 	return r;
 }
 
-/* Sleep on a word of libc's own locks; a goroutine gives its p away and comes back to this m. */
+/*
+ * Sleep on a word of libc's own locks. They are held for moments, so a
+ * goroutine keeps its p unless sysmon wants it, and it comes back to this m.
+ */
 static void waitword(volatile int *addr, int val, bool private)
 {
 	g *gp = goroutine();
@@ -460,7 +463,7 @@ static void waitword(volatile int *addr, int val, bool private)
 		return;
 	}
 	runtime_lockosthread();
-	runtime_entersyscallblock();
+	runtime_entersyscall();
 	arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
 	runtime_exitsyscall();
 	runtime_unlockosthread();
@@ -586,6 +589,8 @@ weakseam int _IO_getc(FILE *f) { return lockedgetc(f); }
 weakseam int fputc(int c, FILE *f) { return lockedputc(c, f); }
 weakseam int putc(int c, FILE *f) { return lockedputc(c, f); }
 weakseam int _IO_putc(int c, FILE *f) { return lockedputc(c, f); }
+weakseam int getchar(void) { return lockedgetc(stdin); }
+weakseam int putchar(int c) { return lockedputc(c, stdout); }
 
 /* ---- thread-specific data ---- */
 

@@ -125,7 +125,7 @@ int runtime_snprint(char *buf, size_t n, const char *fmt, ...)
 }
 
 /* write(2), past the scheduler: the caller may be in no state to give up its p. */
-static void writeall(const char *s, size_t n)
+void runtime_write(const char *s, size_t n)
 {
 	while (n) {
 		long w = arch_syscall3(SYS_write, 2, (long)s, (long)n);
@@ -148,7 +148,7 @@ void runtime_print(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = (size_t)runtime_vsnprint(buf, sizeof buf, fmt, ap);
 	va_end(ap);
-	writeall(buf, n < sizeof buf ? n : sizeof buf - 1);
+	runtime_write(buf, n < sizeof buf ? n : sizeof buf - 1);
 }
 
 _Noreturn void runtime_exit(int code)
@@ -191,18 +191,5 @@ _Noreturn void runtime_fatal(const char *msg)
 {
 	runtime_diestart();
 	runtime_print("fatal error: %s\n", msg);
-	runtime_crash();
-}
-
-_Noreturn void go_panic(const char *fmt, ...)
-{
-	static char msg[512];
-	va_list ap;
-
-	runtime_diestart();
-	va_start(ap, fmt);
-	runtime_vsnprint(msg, sizeof msg, fmt, ap);
-	va_end(ap);
-	runtime_print("panic: %s\n", msg);
 	runtime_crash();
 }

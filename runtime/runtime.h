@@ -106,7 +106,12 @@ struct g {
 	uint32_t lockedint; /* the runtime's own */
 	int64_t waitsince;  /* about when it parked, 0 not known; for dumps */
 	uint64_t sigpending; /* atomic; signals sent to it by pthread_kill while it was on no thread */
-	const char *panicmsg; /* while it panics */
+
+	struct go_deferred *defers;  /* newest first, see sched/panic.c; its own */
+	struct trying *trying;	     /* innermost go_try */
+	struct panicking *panics;    /* innermost go_panic */
+	char *panicmsg;		     /* what go_try returned last; kept with the g */
+
 	char name[32];	      /* go_set_name's */
 };
 
@@ -263,12 +268,15 @@ void runtime_goargs(void);
 void runtime_goenvs(void);
 void runtime_parsedebugvars(void);
 const char *runtime_getenv(const char *name);
+void runtime_badenv(const char *var, const char *value, size_t n); /* reports it as ignored */
+bool runtime_atoi32(const char *s, size_t n, int32_t *v); /* false: not a number, or too large */
 uintptr_t runtime_auxv(unsigned long type); /* 0 when absent */
 extern int runtime_argc;
 extern char **runtime_argv, **runtime_envp;
 struct debugvars {
 	int32_t inittrace, schedtrace, scheddetail, gctrace, asyncpreemptoff;
 	int32_t stackguard; /* 1: mprotect, 2: canary, as on kernels without guard pages; for tests */
+	int32_t nofsgsbase; /* switch by system call, as on CPUs without it; for tests */
 	const char *trace;  /* not terminated */
 	size_t tracelen;
 	int32_t traceback; /* GOTRACEBACK: 0 none, 1 single, 2 all, 3 crash */
@@ -289,7 +297,11 @@ void *runtime_sysalloc(size_t n);   /* zeroed pages, NULL when there is none */
 void runtime_sysfree(void *p, size_t n);
 void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; throws when out of memory */
 void runtime_mallocinit(void);
+
+/* ---- runtime/gc.c ---- */
 void runtime_gcinit(void);
+extern int32_t runtime_gcpercent;
+extern int64_t runtime_memorylimit;
 
 /* ---- runtime/lock_futex.c ---- */
 enum lockrank { RankNone, RankAllg, RankTimer, RankSema, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
@@ -302,6 +314,7 @@ void runtime_notesleep(note *n);
 bool runtime_notetsleep(note *n, int64_t ns); /* true: woken; ns < 0: no limit */
 
 /* ---- runtime/print.c ---- */
+void runtime_write(const char *s, size_t n);
 void runtime_print(const char *fmt, ...) printflike(1, 2); /* to standard error; %s %d %u %x %p %c, l and z */
 int runtime_snprint(char *buf, size_t n, const char *fmt, ...) printflike(3, 4);
 int runtime_vsnprint(char *buf, size_t n, const char *fmt, va_list ap);
@@ -367,6 +380,9 @@ void runtime_gfpurge(p *pp);
 void runtime_gfscavenge(void);
 void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
 int runtime_gcount(void);
+
+/* ---- sched/panic.c ---- */
+void runtime_rundefers(void); /* all of the running goroutine's deferred calls */
 
 /* ---- sched/runq.c ---- */
 void runtime_runqput(p *pp, g *gp, bool next);

@@ -165,6 +165,8 @@ static noinline void walkself(void)
 			u.lo = u.hi = 0;
 	} else {
 		runtime_unwind_self(&u, lo, hi);
+		runtime_unwind_step(&u); /* out of this */
+		runtime_unwind_step(&u); /* and out of runtime_tracebackexit */
 	}
 	walk(&u);
 }

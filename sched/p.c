@@ -19,11 +19,6 @@ static uint32_t worldsema = 1;
 
 /* ---- boot ---- */
 
-void runtime_gcinit(void)
-{
-	/* Go's sets up the pacer; the collected heap comes with the memory issue. */
-}
-
 static void lockinits(void)
 {
 	runtime_lockinit(&runtime_sched.lock, RankSched);
@@ -37,8 +32,8 @@ void runtime_schedinit(void)
 
 	runtime_bootstep("schedinit");
 	lockinits();
-	runtime_mallocinit();
 	runtime_stackinit();
+	runtime_mallocinit();
 	runtime_m0.tid = runtime_libctid();
 	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
 	runtime_goargs();

@@ -237,6 +237,9 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 	gp->goid = newgoid(pp);
 	gp->sigmask = parent->m->sigmask;
 	gp->name[0] = 0;
+	gp->defers = NULL;
+	gp->trying = NULL;
+	gp->panics = NULL;
 	return gp;
 }
 
@@ -528,6 +531,7 @@ _Noreturn void runtime_goexit(void)
 _Noreturn void go_exit(void)
 {
 	runtime_need_g("go_exit");
+	runtime_rundefers();
 	runtime_goexit();
 }
 

@@ -55,12 +55,18 @@ struct task {
 	void *arg;
 };
 
+static void done(void *wg)
+{
+	go_waitgroup_done(wg);
+}
+
+/* Done also when fn panics or ends the goroutine. */
 static void runtask(void *arg)
 {
 	struct task *t = arg;
 
+	go_defer(done, t->wg);
 	t->fn(t->arg);
-	go_waitgroup_done(t->wg);
 }
 
 void go_waitgroup_go(go_waitgroup *wg, void (*fn)(void *), void *arg)

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * panic.c - panic, defer, recover.
+ *
+ * A deferred call is a record in the frame that deferred it, on the goroutine's
+ * list; leaving the block runs it (the compiler's cleanup). A panic does not
+ * unwind: it runs the deferred calls on top of the frames that are being left,
+ * newest first, as far as the innermost go_try, and then jumps there. So frames
+ * and records stay readable until the jump, and the traceback of a panic that
+ * nobody stops shows where it happened.
+ *
+ * A panic in a deferred call supersedes the one that ran it: the older one's
+ * frames are below the newer's and are left with it.
+ */
+#include "runtime.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MaxMessage = 512 };
+
+/* A call of go_try, in its frame. */
+struct trying {
+	struct trying *up;
+	struct go_deferred *mark;  /* the newest deferred call outside it */
+	struct panicking *panics;  /* the panics outside it */
+	jmp_buf env;
+};
+
+/* A call of go_panic, in its frame. */
+struct panicking {
+	struct panicking *older; /* the one whose deferred call panicked */
+	char msg[MaxMessage];
+};
+
+/* ---- defer ---- */
+
+void go_defer_push(struct go_deferred *d)
+{
+	g *gp = runtime_need_g("go_defer");
+
+	d->_next = gp->defers;
+	gp->defers = d;
+}
+
+/*
+ * The block that deferred d is left. Newer records than d are of blocks that
+ * were left by a longjmp, and are dropped as a longjmp drops all.
+ */
+void go_defer_pop(struct go_deferred *d)
+{
+	getg()->defers = d->_next;
+	d->_fn(d->_arg);
+}
+
+/* Run the deferred calls that are newer than mark. */
+static void rundefers(struct go_deferred *mark)
+{
+	struct go_deferred *d;
+
+	while ((d = getg()->defers) != mark) {
+		getg()->defers = d->_next;
+		d->_fn(d->_arg);
+	}
+}
+
+void runtime_rundefers(void)
+{
+	rundefers(NULL);
+}
+
+/* ---- recover ---- */
+
+/* The message outlives the frames that are jumped over. */
+static const char *keepmsg(g *gp, const char *msg)
+{
+	if (!gp->panicmsg)
+		gp->panicmsg = runtime_persistentalloc(MaxMessage, 1);
+	return memcpy(gp->panicmsg, msg, MaxMessage);
+}
+
+const char *go_try(void (*fn)(void *), void *arg)
+{
+	g *gp = runtime_need_g("go_try");
+	struct trying t = {.up = gp->trying, .mark = gp->defers, .panics = gp->panics};
+	bool stopped;
+
+	gp->trying = &t;
+	stopped = setjmp(t.env) != 0;
+	if (!stopped)
+		fn(arg);
+	gp = getg();
+	gp->trying = t.up;
+	gp->panics = t.panics;
+	return stopped ? gp->panicmsg : NULL;
+}
+
+/* ---- panic ---- */
+
+static void printpanics(struct panicking *p)
+{
+	if (p->older) {
+		printpanics(p->older);
+		runtime_print("\t");
+	}
+	runtime_print("panic: ");
+	runtime_write(p->msg, strlen(p->msg));
+	runtime_print("\n");
+}
+
+static _Noreturn void die(struct panicking *p)
+{
+	runtime_diestart();
+	printpanics(p);
+	runtime_crash();
+}
+
+_Noreturn void go_panic(const char *fmt, ...)
+{
+	struct panicking p = {NULL};
+	g *gp = getg();
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p.msg, sizeof p.msg, fmt, ap);
+	va_end(ap);
+	if (!gp || gp == gp->m->g0)
+		die(&p);
+	p.older = gp->panics;
+	gp->panics = &p;
+	rundefers(gp->trying ? gp->trying->mark : NULL);
+	if (!gp->trying)
+		die(&p);
+	keepmsg(gp, p.msg);
+	longjmp(gp->trying->env, 1);
+}
