@@ -95,10 +95,8 @@ static bool readunit(struct runtime_reader *r, struct unit *u)
 	rd_skip(&u->prog, n);
 	b.end = u->prog.p;
 	u->mininsn = rd_uint(&b, 1);
-	rd_skip(&b,
-		u->version >= 4
-			? 2
-			: 1); /* maximum_operations_per_instruction, default_is_stmt */
+	/* maximum_operations_per_instruction, default_is_stmt */
+	rd_skip(&b, u->version >= 4 ? 2 : 1);
 	u->linebase = rd_int(&b, 1);
 	u->linerange = rd_uint(&b, 1);
 	u->opbase = rd_uint(&b, 1);

@@ -521,8 +521,8 @@ static int searchindex(uintptr_t pc, struct fde *f)
 	n = encoded(&r, enc[2], hdr);
 	if (r.bad || n > (size_t)(r.end - r.p) / 8)
 		return -1;
-	while (n >
-		0) { /* the last entry that starts at or below pc is in [first - 1, first + n) */
+	/* The last entry that starts at or below pc is in [first - 1, first + n). */
+	while (n > 0) {
 		struct runtime_reader e = {
 			r.p + 8 * (size_t)(first + n / 2), r.end, false};
 

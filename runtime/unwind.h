@@ -28,12 +28,11 @@ enum { UnwindRegs = 17 };
 /* A frame. Zero-fill it, then set pc, sp, lo, hi, and what is known of reg. */
 struct runtime_unwind {
 	uintptr_t pc, sp;
-	uintptr_t reg
-		[UnwindRegs]; /* by DWARF's numbers; those of pc and sp follow pc and sp */
-	uint32_t
-		valid; /* bit n: reg[n] is this frame's; else it is an inner frame's left-over */
+	uintptr_t reg[UnwindRegs]; /* by DWARF's numbers; pc and sp are there too */
+	/* Bit n: reg[n] is this frame's; else it is an inner frame's left-over. */
+	uint32_t valid;
 	uintptr_t lo, hi; /* the stack that may be read */
-	bool exact; /* pc is the next instruction (a signal's, a start's), not a return address */
+	bool exact;   /* pc is the next instruction, as in a signal; no return address */
 	bool guessed; /* set by a step that found this frame by guess */
 
 	/*

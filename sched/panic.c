@@ -118,7 +118,7 @@ static _Noreturn void die(struct panicking *p)
 
 _Noreturn void go_panic(const char *fmt, ...)
 {
-	struct panicking p = {NULL};
+	struct panicking p = {.older = NULL};
 	g *gp = getg();
 	va_list ap;
 
