@@ -37,6 +37,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <threads.h>
 #include <unistd.h>
 
@@ -110,8 +111,29 @@ struct libc {
 enum { MutexType = 0, MutexLock = 4, MutexWaiters = 8, MutexNext = 32 };
 enum { OwnerDied = 0x40000000 };
 
-/* FILE */
-enum { FileLock = 140, FileMaybeWaiters = 0x40000000 };
+/* FILE, as far as reading and writing go */
+struct file {
+	unsigned flags;
+	unsigned char *rpos, *rend;
+	int (*close)(FILE *);
+	unsigned char *wend, *wpos;
+	unsigned char *mustbezero;
+	unsigned char *wbase;
+	size_t (*read)(FILE *, unsigned char *, size_t);
+	size_t (*write)(FILE *, const unsigned char *, size_t);
+	off_t (*seek)(FILE *, off_t, int);
+	unsigned char *buf;
+	size_t buf_size;
+	FILE *prev, *next;
+	int fd;
+	int pipe_pid;
+	long lockcount;
+	int mode;
+	int32_t lock; /* owner's tid, 0: free, below 0: not needed */
+};
+_Static_assert(offsetof(struct file, fd) == 120 && offsetof(struct file, lock) == 140, "FILE");
+enum { FileEOF = 16, FileError = 32 };		 /* flags */
+enum { FileMaybeWaiters = 0x40000000 };		 /* lock */
 
 enum { Joinable = 2 };		     /* detach_state */
 enum { FirstTid = 1 << 22 };	     /* the kernel's are below: its pid_max never exceeds this */
@@ -170,6 +192,15 @@ void runtime_settls(char **envp, char *argv0)
 	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g;
 }
 
+/* By standard output, which musl initialises statically; NULL where it is not linked. */
+static const char *checkfile(struct file *f)
+{
+	if (f && (f->fd != 1 || f->lock != -1 || f->buf_size != BUFSIZ || f->rpos || f->wpos ||
+		  f->prev || f->next))
+		return "musl: FILE";
+	return NULL;
+}
+
 const char *runtime_checklibc(void)
 {
 	struct block *b = self();
@@ -194,9 +225,7 @@ const char *runtime_checklibc(void)
 	if (__libc.page_size & (__libc.page_size - 1) || !__libc.page_size ||
 	    (char **)__libc.auxv <= environ || !__libc.auxv)
 		return "musl: struct __libc: auxv, page size";
-	if (__stdout_used && *(int32_t *)((char *)__stdout_used + FileLock) != -1)
-		return "musl: FILE: lock";
-	return NULL;
+	return checkfile((struct file *)__stdout_used);
 }
 
 /* The thread's tid as libc was told it, on g0. */
@@ -513,11 +542,80 @@ seam void __unlock(volatile int *lock)
 		wakeword(l, 1);
 }
 
+/* ---- stdio's own reads and writes, which do not go through __syscall_cp ---- */
+
+static ssize_t filevec(long nr, struct file *f, struct iovec *iov, int n)
+{
+	g *gp = goroutine();
+	long r;
+
+	if (!gp || gp->status != Grunning)
+		return arch_syscall3(nr, f->fd, (long)iov, n);
+	runtime_entersyscall();
+	r = arch_syscall3(nr, f->fd, (long)iov, n);
+	runtime_exitsyscall();
+	return r;
+}
+
+/* Fill the caller's memory and with what is left the buffer; the buffer's first byte is the caller's last. */
+seam size_t __stdio_read(FILE *file, unsigned char *buf, size_t len)
+{
+	struct file *f = (struct file *)file;
+	size_t direct = len - (f->buf_size != 0);
+	struct iovec iov[2] = {{buf, direct}, {f->buf, f->buf_size}};
+	ssize_t n = direct ? filevec(SYS_readv, f, iov, 2) : filevec(SYS_readv, f, iov + 1, 1);
+
+	if (n <= 0) {
+		f->flags |= n ? FileError : FileEOF;
+		if (n < 0)
+			errno = (int)-n;
+		return 0;
+	}
+	if ((size_t)n <= direct)
+		return (size_t)n;
+	f->rpos = f->buf;
+	f->rend = f->buf + (n - (ssize_t)direct);
+	if (f->buf_size)
+		buf[len - 1] = *f->rpos++;
+	return len;
+}
+
+/* Write the buffer and then the caller's memory; how much of the caller's was written. */
+seam size_t __stdio_write(FILE *file, const unsigned char *buf, size_t len)
+{
+	struct file *f = (struct file *)file;
+	struct iovec iov[2] = {{f->wbase, (size_t)(f->wpos - f->wbase)}, {(void *)buf, len}};
+	size_t rem = iov[0].iov_len + len;
+
+	for (int i = 0;;) {
+		ssize_t n = filevec(SYS_writev, f, iov + i, 2 - i);
+
+		if (n < 0) {
+			f->wpos = f->wbase = f->wend = NULL;
+			f->flags |= FileError;
+			errno = (int)-n;
+			return i == 0 ? 0 : len - iov[1].iov_len;
+		}
+		rem -= (size_t)n;
+		if (rem == 0)
+			break;
+		if (i == 0 && (size_t)n >= iov[0].iov_len) {
+			n -= (ssize_t)iov[0].iov_len;
+			i = 1;
+		}
+		iov[i].iov_base = (char *)iov[i].iov_base + n;
+		iov[i].iov_len -= (size_t)n;
+	}
+	f->wend = f->buf + f->buf_size;
+	f->wpos = f->wbase = f->buf;
+	return len;
+}
+
 /* ---- stdio locks: owned by tid, and a goroutine that waits parks ---- */
 
 static int32_t *filelock(FILE *f)
 {
-	return (int32_t *)((char *)f + FileLock);
+	return &((struct file *)f)->lock;
 }
 
 static void filewait(int32_t *l, int32_t val)

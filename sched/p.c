@@ -41,6 +41,8 @@ void runtime_schedinit(void)
 	runtime_parsedebugvars();
 	runtime_gcinit();
 	procs = runtime_debug.gomaxprocs ? runtime_debug.gomaxprocs : runtime_ncpu;
+	if (procs > MaxProcs)
+		procs = MaxProcs;
 	runtime_lock(&runtime_sched.lock);
 	runtime_procresize(procs);
 	runtime_unlock(&runtime_sched.lock);
