@@ -91,7 +91,7 @@ static inline uint64_t arch_fpenv(void)
 	return (uint64_t)fcw << 32 | mxcsr;
 }
 
-/* A frame at the top of a new stack that makes its first switch enter runtime_gostart. */
+/* A frame at the top of a new stack that makes its first switch enter it at start. */
 static inline uintptr_t arch_newframe(uintptr_t hi, void (*start)(void),
 				      void (*fn)(void *), void *arg)
 {

@@ -276,7 +276,7 @@ endfunc runtime_mcall
 /*
  * void runtime_systemstack(void (*fn)(void *), void *arg): fn(arg) on g0's
  * stack and with g0's thread block, then back. On g0 already: a plain call.
- * %rbp keeps the goroutine's stack, so a backtrace walks on through here.
+ * On g0 a backtrace ends here; the goroutine's own goes on from sched.sp.
  */
 func runtime_systemstack
 	pushframe
@@ -293,8 +293,12 @@ func runtime_systemstack
 	mov	%rsp, G_SCHED_SP(%rbx)	/* so that a dump finds the frame */
 	mov	G_SCHED_TP(%rsi), %r8
 	settp
+	.cfi_remember_state
+	.cfi_undefined %rip		/* debuggers refuse a caller on a stack elsewhere */
 	mov	G_SCHED_SP(%rsi), %rsp
 	call	*%rdx
+	mov	%rbp, %rsp
+	.cfi_restore_state
 	mov	G_SCHED_TP(%rbx), %r8
 	settp
 	jmp	5f
@@ -307,11 +311,16 @@ endfunc runtime_systemstack
 
 /*
  * Where a new goroutine's first switch arrives: %rbx fn, %r12 its argument
- * (arch_newframe). The bottom of every goroutine's stack.
+ * (arch_newframe). The bottom of every goroutine's stack. Its frames are looked
+ * up as return addresses are, one byte back: so it is entered after a nop.
  */
 func runtime_gostart
 	.cfi_undefined %rip
 	.cfi_undefined %rbp
+	nop
+	.globl	runtime_goentry
+	.hidden	runtime_goentry
+runtime_goentry:
 	mov	%r12, %rdi
 	call	*%rbx			/* fn(arg) */
 	call	runtime_goexit

@@ -256,7 +256,7 @@ _Noreturn void runtime_gogo(gobuf *to);
 void runtime_mcall(void (*fn)(g *)); /* fn runs on g0 with the left g and does not return */
 void runtime_gosave(gobuf *buf); /* calls onto this stack begin below the caller's frame from now on */
 void runtime_systemstack(void (*fn)(void *), void *arg); /* fn(arg) on g0's stack; plain call when there already */
-void runtime_gostart(void);	     /* where a new goroutine's first frame returns to */
+void runtime_goentry(void);	     /* where a new goroutine's first frame returns to, in runtime_gostart */
 _Noreturn void runtime_mstart(void);
 extern void (*const runtime_mainPC)(void *);
 

@@ -246,7 +246,7 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 /* gp runs startfn(arg) when it is switched to first; hi is where its stack begins. */
 static inline void startwith(g *gp, uintptr_t hi, void *arg)
 {
-	gp->sched.sp = arch_newframe(hi, runtime_gostart, gp->startfn, arg);
+	gp->sched.sp = arch_newframe(hi, runtime_goentry, gp->startfn, arg);
 	store_rlx(&gp->status, Grunnable);
 }
 
