@@ -77,6 +77,9 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	@mkdir -p $$(@D)
 	cp $$< $$@
 endef
+# What runs at the boot and at the end only is built small.
+COLD = args boottrace check crt dwarfline env gc os_linux print signal symtab traceback unwind
+$(COLD:%=build/obj/runtime/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
@@ -176,4 +179,5 @@ clean:
 	rm -rf build
 
 -include test/bench/bench.mk
+-include test/model/model.mk
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -11,9 +11,11 @@
 #ifndef GO_H
 #define GO_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,6 +89,15 @@ _GO_NORETURN void go_panic(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)))
 #endif
 	;
+
+/* What calls go_panic brings libc's formatter along; a program that does not is spared it. */
+#define go_panic(...) (_go_use_formatter(), go_panic(__VA_ARGS__))
+typedef int go_formatter(char *, size_t, const char *, va_list);
+extern go_formatter *runtime_formatter;
+static inline void _go_use_formatter(void)
+{
+	runtime_formatter = vsnprintf;
+}
 
 /*
  * Run fn(arg) and stop any panic in it (Go: a deferred recover). NULL when it

@@ -169,6 +169,8 @@ static bool tlsused;
 static void *const nulltsd[TsdKeys];
 static uint32_t tidgen = FirstTid;
 
+static void tsdfree(void **t);
+
 static inline struct block *self(void)
 {
 	return (struct block *)__builtin_thread_pointer();
@@ -334,7 +336,7 @@ void runtime_tlsend(g *gp)
 	if (unlikely(b->stdio_locks != NULL) && __do_orphaned_stdio_locks)
 		__do_orphaned_stdio_locks();
 	if (unlikely(b->tsd != nulltsd)) {
-		free(b->tsd);
+		tsdfree(b->tsd);
 		b->tsd = (void **)nulltsd;
 	}
 	if (unlikely(b->dlerror_buf != NULL) && b->dlerror_buf != (void *)-1)
@@ -692,6 +694,42 @@ weakseam int putchar(int c) { return lockedputc(c, stdout); }
 
 /* ---- thread-specific data ---- */
 
+static struct {
+	uint32_t lock; /* by cas: held for a moment, also at the end of a goroutine */
+	void **free;   /* linked through their first words */
+} tsdpool;
+
+static void tsdlock(void)
+{
+	while (!cas_acq(&tsdpool.lock, 0u, 1u))
+		runtime_osyield();
+}
+
+/* A table of one's own, all NULL. Not from malloc, which may be the program's and use TSD. */
+static void **tsdalloc(void)
+{
+	void **t;
+
+	tsdlock();
+	t = tsdpool.free;
+	if (t)
+		tsdpool.free = t[0];
+	store_rel(&tsdpool.lock, 0u);
+	if (!t)
+		return runtime_persistentalloc(TsdKeys * sizeof *t, 64);
+	t[0] = NULL;
+	return t;
+}
+
+static void tsdfree(void **t)
+{
+	memset(t, 0, TsdKeys * sizeof *t);
+	tsdlock();
+	t[0] = tsdpool.free;
+	tsdpool.free = t;
+	store_rel(&tsdpool.lock, 0u);
+}
+
 static int settsd(pthread_key_t k, const void *x)
 {
 	struct block *b = self();
@@ -699,11 +737,7 @@ static int settsd(pthread_key_t k, const void *x)
 	if (b->tsd[k] == x)
 		return 0;
 	if (b->tsd == nulltsd) {
-		void **own = calloc(TsdKeys, sizeof *own);
-
-		if (!own)
-			return ENOMEM;
-		b->tsd = own;
+		b->tsd = tsdalloc();
 	}
 	b->tsd[k] = (void *)x;
 	b->tsd_used = 1;

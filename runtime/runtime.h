@@ -23,6 +23,7 @@
 #include "arch_amd64.h"
 #include "atomic.h"
 #include "go.h"
+#undef go_panic /* the runtime's messages do not need libc's formatter */
 
 #ifndef DEBUG
 #define DEBUG 0

@@ -15,7 +15,6 @@
 #include "runtime.h"
 
 #include <setjmp.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MaxMessage = 512 };
@@ -116,6 +115,9 @@ static _Noreturn void die(struct panicking *p)
 	runtime_crash();
 }
 
+/* libc's vsnprintf in a program that calls go_panic itself; the runtime's own messages need no more than ours. */
+go_formatter *runtime_formatter = runtime_vsnprint;
+
 _Noreturn void go_panic(const char *fmt, ...)
 {
 	struct panicking p = {.older = NULL};
@@ -123,7 +125,7 @@ _Noreturn void go_panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(p.msg, sizeof p.msg, fmt, ap);
+	runtime_formatter(p.msg, sizeof p.msg, fmt, ap);
 	va_end(ap);
 	if (!gp || gp == gp->m->g0)
 		die(&p);

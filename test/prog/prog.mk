@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+#
+# Flags of single programs.
+
+$(PROGS:%=build/test/prog/%) $(PROGS:%=build/test/prog-debug/%): test/prog/prog.h
+
+# Frames with the canary: it must be right on whatever thread a goroutine goes on.
+PROGFLAGS_tls = -fstack-protector-all
+
+# Every function that is called is in the trace.
+PROGFLAGS_proc = -fno-optimize-sibling-calls -fno-inline
+
+PROGFLAGS_bigtls = -fno-optimize-sibling-calls
+PROGFLAGS_signals = -fno-optimize-sibling-calls -fno-inline
+PROGFLAGS_faults = -fno-optimize-sibling-calls -fno-inline -fno-isolate-erroneous-paths-dereference
+PROGFLAGS_panic = -fno-optimize-sibling-calls -fno-inline
