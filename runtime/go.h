@@ -92,11 +92,11 @@ _GO_NORETURN void go_panic(const char *fmt, ...)
 
 /* What calls go_panic brings libc's formatter along; a program that does not is spared it. */
 #define go_panic(...) (_go_use_formatter(), go_panic(__VA_ARGS__))
-typedef int go_formatter(char *, size_t, const char *, va_list);
-extern go_formatter *runtime_formatter;
+typedef int _go_formatter(char *, size_t, const char *, va_list);
+extern _go_formatter *go_formatter;
 static inline void _go_use_formatter(void)
 {
-	runtime_formatter = vsnprintf;
+	go_formatter = vsnprintf;
 }
 
 /*

@@ -455,6 +455,8 @@ weakseam _Noreturn void thrd_exit(int result)
 
 /* ---- blocking calls ---- */
 
+static void givepending(g *gp, uint64_t sigs);
+
 static inline long rawcall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (__syscall_cp_c)
@@ -474,6 +476,8 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 
 	if (!gp || gp->status != Grunning)
 		return rawcall(nr, a, b, c, d, e, f);
+	if (unlikely(gp->sigpending)) /* sigwait and its like find it there */
+		givepending(gp, ~UINT64_C(0));
 	runtime_entersyscall();
 	r = rawcall(nr, a, b, c, d, e, f);
 	runtime_exitsyscall();
@@ -805,9 +809,36 @@ static int tkill(int32_t tid, int sig)
 	return (int)arch_syscall3(SYS_tkill, tid, sig, 0);
 }
 
+/*
+ * To the running goroutine. One that it blocks waits with the goroutine, not
+ * with the thread, which others use.
+ */
+static int killself(int sig)
+{
+	g *gp = goroutine();
+	uint64_t bit = sig > 0 ? UINT64_C(1) << (sig - 1) : 0;
+
+	if (!gp || !(gp->sigmask & bit))
+		return tkill(runtime_gettid(), sig);
+	if (sig >= _NSIG)
+		return -EINVAL;
+	__atomic_or_fetch(&gp->sigpending, bit, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* What waits with the goroutine and is now to be seen by the kernel, for it looks at those of sigs. */
+static void givepending(g *gp, uint64_t sigs)
+{
+	uint64_t now = __atomic_fetch_and(&gp->sigpending, ~sigs, __ATOMIC_SEQ_CST) & sigs;
+
+	for (int sig = 1; now; sig++, now >>= 1)
+		if (now & 1)
+			tkill(runtime_gettid(), sig);
+}
+
 weakseam int raise(int sig)
 {
-	int r = tkill(runtime_gettid(), sig);
+	int r = killself(sig);
 
 	if (r < 0)
 		errno = -r;
@@ -836,7 +867,7 @@ weakseam int pthread_kill(pthread_t t, int sig)
 	if ((unsigned)sig >= _NSIG)
 		return EINVAL;
 	if (b == self())
-		return -tkill(runtime_gettid(), sig);
+		return -killself(sig);
 	if (tid >= FirstTid)
 		return goroutinekill(b, sig);
 	return tid ? -tkill(tid, sig) : 0;
@@ -881,6 +912,23 @@ weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 	else if (how == SIG_UNBLOCK)
 		now = was & ~now;
 	gp->sigmask = gp->m->sigmask = now;
+	if (unlikely(gp->sigpending & ~now))
+		givepending(gp, ~now);
+	return 0;
+}
+
+/* What waits with the thread and what waits with the goroutine. */
+weakseam int sigpending(sigset_t *set)
+{
+	g *gp = goroutine();
+	int r = (int)arch_syscall3(SYS_rt_sigpending, (long)set, sizeof(uint64_t), 0);
+
+	if (r < 0) {
+		errno = -r;
+		return -1;
+	}
+	if (gp)
+		*(uint64_t *)set |= load_rlx(&gp->sigpending);
 	return 0;
 }
 

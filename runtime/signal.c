@@ -100,12 +100,14 @@ void runtime_unminit(void)
 
 /* ---- masks ---- */
 
+/* Those that its mask lets through; the others go on waiting with it. */
 static noinline void deliver(g *gp)
 {
-	uint64_t sigs = xchg(&gp->sigpending, 0);
+	uint64_t ready = __atomic_fetch_and(&gp->sigpending, gp->sigmask, __ATOMIC_SEQ_CST) &
+			 ~gp->sigmask;
 
-	for (int sig = 1; sigs; sig++, sigs >>= 1)
-		if (sigs & 1)
+	for (int sig = 1; ready; sig++, ready >>= 1)
+		if (ready & 1)
 			arch_syscall3(SYS_tkill, gp->m->tid, sig, 0);
 }
 
@@ -118,7 +120,7 @@ noinline void runtime_setmask(g *gp)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&gp->sigmask, 0, 8, 0, 0);
 		mp->sigmask = gp->sigmask;
 	}
-	if (load_rlx(&gp->sigpending))
+	if (load_rlx(&gp->sigpending) & ~gp->sigmask)
 		deliver(gp);
 }
 

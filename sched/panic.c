@@ -116,7 +116,7 @@ static _Noreturn void die(struct panicking *p)
 }
 
 /* libc's vsnprintf in a program that calls go_panic itself; the runtime's own messages need no more than ours. */
-go_formatter *runtime_formatter = runtime_vsnprint;
+_go_formatter *go_formatter = runtime_vsnprint;
 
 _Noreturn void go_panic(const char *fmt, ...)
 {
@@ -125,7 +125,7 @@ _Noreturn void go_panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	runtime_formatter(p.msg, sizeof p.msg, fmt, ap);
+	go_formatter(p.msg, sizeof p.msg, fmt, ap);
 	va_end(ap);
 	if (!gp || gp == gp->m->g0)
 		die(&p);

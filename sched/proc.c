@@ -358,7 +358,7 @@ void runtime_finishswitch(m *mp)
 		gfput(mp->p, gp);
 	}
 done:
-	if (now && unlikely(now->sigmask != mp->sigmask || now->sigpending))
+	if (now && unlikely(now->sigmask != mp->sigmask || (now->sigpending & ~now->sigmask)))
 		runtime_setmask(now);
 }
 

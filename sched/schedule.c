@@ -96,8 +96,11 @@ _Noreturn void runtime_execute(g *gp, bool inherit)
 	store_rlx(&gp->status, Grunning);
 	if (!inherit)
 		mp->p->schedtick++;
-	if (unlikely(gp->sigmask != mp->sigmask))
-		runtime_setmask(gp);
+	if (unlikely(gp->sigmask != mp->sigmask || load_rlx(&gp->sigpending))) {
+		gobuf nowhere;
+
+		runtime_switch(&nowhere, &gp->sched, mp); /* signals arrive on gp, not here */
+	}
 	runtime_gogo(&gp->sched);
 }
 
