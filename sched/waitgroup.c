@@ -8,13 +8,12 @@
  */
 #include "runtime.h"
 
-void go_waitgroup_add(go_waitgroup *wg, int delta)
+static inline void add(go_waitgroup *wg, int delta)
 {
 	uint64_t now;
 	uint32_t waiters;
 	int32_t v;
 
-	runtime_need_g("go_waitgroup_add");
 	now = xadd(&wg->_state, (uint64_t)(int64_t)delta << 32);
 	v = (int32_t)(now >> 32);
 	waiters = (uint32_t)now;
@@ -31,9 +30,16 @@ void go_waitgroup_add(go_waitgroup *wg, int delta)
 		runtime_semrelease(&wg->_sema, false);
 }
 
+void go_waitgroup_add(go_waitgroup *wg, int delta)
+{
+	runtime_need_g("go_waitgroup_add");
+	add(wg, delta);
+}
+
 void go_waitgroup_done(go_waitgroup *wg)
 {
-	go_waitgroup_add(wg, -1);
+	runtime_need_g("go_waitgroup_done");
+	add(wg, -1);
 }
 
 void go_waitgroup_wait(go_waitgroup *wg)
