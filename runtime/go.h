@@ -94,7 +94,7 @@ _GO_NORETURN void go_panic(const char *fmt, ...)
 #define go_panic(...) (_go_use_formatter(), go_panic(__VA_ARGS__))
 typedef int _go_formatter(char *, size_t, const char *, va_list);
 extern _go_formatter *go_formatter;
-static inline void _go_use_formatter(void)
+__attribute__((unused)) static inline void _go_use_formatter(void)
 {
 	go_formatter = vsnprintf;
 }
