@@ -70,7 +70,15 @@ enum waitreason {
 	WaitMutex,
 	WaitWaitGroup,
 	WaitSema,
+	WaitRWMutexR,
+	WaitRWMutexW,
+	WaitCond,
 	WaitFileLock,
+	WaitChanRecv,
+	WaitChanSend,
+	WaitChanRecvNil,
+	WaitChanSendNil,
+	WaitSelect,
 	WaitForever,
 	NWaitReason,
 };
@@ -188,9 +196,10 @@ struct p {
 	mutex timerlock;
 	struct timerent { /* 4-ary heap, earliest first; under timerlock */
 		int64_t when;
-		struct timer *t;
+		uintptr_t t; /* struct timer *, and 1 when it is fixed */
 	} *timers;
 	uint32_t ntimers, captimers;
+	struct timer *firing; /* set under timerlock by the m that runs its fn, cleared by it without (release) */
 	int64_t timer0when; /* atomic; timers[0].when, or 0 when there is none */
 
 	/*
@@ -305,7 +314,7 @@ extern int32_t runtime_gcpercent;
 extern int64_t runtime_memorylimit;
 
 /* ---- runtime/lock_futex.c ---- */
-enum lockrank { RankNone, RankAllg, RankTimer, RankSema, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
+enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
 void runtime_lockinit(mutex *l, enum lockrank rank);
 void runtime_lock(mutex *l);
 void runtime_unlock(mutex *l);
@@ -381,6 +390,12 @@ void runtime_gfpurge(p *pp);
 void runtime_gfscavenge(void);
 void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
 int runtime_gcount(void);
+/*
+ * fn(arg) on a new goroutine of pp, which the caller's m holds, on g0 or not: as if started at pc by
+ * a goroutine with that number and mask. False: out of memory.
+ */
+bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint64_t parentid,
+		       uint64_t sigmask);
 
 /* ---- sched/panic.c ---- */
 void runtime_rundefers(void); /* all of the running goroutine's deferred calls */
@@ -445,28 +460,60 @@ void runtime_startsysmon(void);
 bool runtime_sysmonwake(void); /* if it sleeps; sched.lock not needed */
 
 /* ---- sched/time.c ---- */
+/*
+ * A timer: its owner's memory, a stack frame will do; zeroed before first use,
+ * then fn and arg set. On at most one heap. The owner sees to it that no two calls
+ * of add, del and mod for one timer run at once.
+ *
+ * fn runs once a firing, on g0 of an m with a p, without any lock: it may take
+ * locks, ready goroutines and use go_chan_trysend. It must not park, nor delete
+ * its own timer. The runtime does not touch *t after fn was entered: fn may ready
+ * the owner, whose frame may be gone before fn returns.
+ */
 struct timer {
-	void (*fn)(struct timer *, int64_t now); /* runs on the p's m, timerlock not held, must not block */
+	void (*fn)(struct timer *, int64_t now);
 	void *arg;
-	int64_t when;
-	p *pp;	       /* whose heap it is in; under that heap's lock */
-	uint32_t index;
+	int64_t when;	/* under the heap's lock while on one; what it is for when not yet */
+	int64_t period; /* > 0: fires again that much later, without drift */
+	p *pp;		/* atomic; whose heap it is on or was last, see lockheap */
+	uint32_t slot;	/* its index in that heap and one, 0: on none; under the heap's lock */
+	bool fixed;	/* never deleted: slot and pp are not kept, the heap then touches it no more */
 };
-void runtime_addtimer(struct timer *t, int64_t when);
+void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */
+/*
+ * True: t was pending and is no more. False: it was not: it fired or was never
+ * added. Either way its fn is not running any more: so not to be called with a
+ * lock that fn takes.
+ */
+bool runtime_deltimer(struct timer *t);
+bool runtime_modtimer(struct timer *t, int64_t when, int64_t period); /* deltimer, then added anew */
 int64_t runtime_checktimers(p *pp, int64_t now); /* runs what is due; when the next is, 0 for none */
 int64_t runtime_nexttimer(void); /* over all ps; 0 for none */
 void runtime_movetimers(p *from, p *to);
 bool runtime_timersleep(int64_t until); /* idle: sleeps till then or till a wake; false: somebody else does that */
+bool runtime_timersleeping(void); /* an m is at that: it will do nothing without a p */
 void runtime_timerwake(int64_t when);	/* a timer for when was added: the sleeper must not oversleep it */
 
 /* ---- sched/sema.c ---- */
 struct sudog { /* one g waiting for one thing; on its stack */
 	g *g;
-	const void *addr;
-	struct sudog *parent, *left, *right;  /* treap */
-	struct sudog *waitlink, *waittail; /* others for the same address */
-	uint32_t ticket;
-	bool granted;
+	union {
+		struct { /* sema.c; under the root's lock */
+			const void *addr;
+			struct sudog *parent, *left, *right; /* treap */
+			struct sudog *waitlink, *waittail;   /* others for the same address */
+			uint32_t ticket;
+			bool granted;
+		};
+		struct { /* chan.c, select.c; under the channel's lock */
+			struct sudog *next, *prev; /* the channel's queue, a ring; next NULL: on none */
+			void *elem;	    /* the waiter's variable, NULL: wants none */
+			struct select *sel; /* NULL: one operation alone */
+			go_chan *c;	    /* with sel only, as issend */
+			bool issend;
+			bool success; /* the waker's: served; false: woken by close */
+		};
+	};
 };
 void runtime_semainit(void);
 void runtime_semacquire(uint32_t *addr, bool lifo, enum waitreason why);

@@ -318,7 +318,8 @@ static _Noreturn void deadlock(const char *msg)
 void runtime_checkdead(void)
 {
 	struct sched *s = &runtime_sched;
-	int32_t run = runtime_mcount() - s->nmidle - s->nmidlelocked - s->nmsys;
+	int32_t run = runtime_mcount() - s->nmidle - s->nmidlelocked - s->nmsys -
+		      runtime_timersleeping();
 	struct census c = {0, 0};
 
 	if (run > 0 || load_rlx(&s->dying))

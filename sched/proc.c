@@ -28,7 +28,15 @@ const char *const runtime_waitreasons[NWaitReason] = {
 	[WaitMutex] = "sync.Mutex.Lock",
 	[WaitWaitGroup] = "sync.WaitGroup.Wait",
 	[WaitSema] = "semacquire",
+	[WaitRWMutexR] = "sync.RWMutex.RLock",
+	[WaitRWMutexW] = "sync.RWMutex.Lock",
+	[WaitCond] = "sync.Cond.Wait",
 	[WaitFileLock] = "file lock",
+	[WaitChanRecv] = "chan receive",
+	[WaitChanSend] = "chan send",
+	[WaitChanRecvNil] = "chan receive (nil chan)",
+	[WaitChanSendNil] = "chan send (nil chan)",
+	[WaitSelect] = "select",
 	[WaitForever] = "select (no cases)",
 };
 
@@ -323,6 +331,21 @@ void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, s
 	memcpy((void *)copy, data, n);
 	startwith(new, copy, (void *)copy);
 	queuenew(new);
+}
+
+bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint64_t parentid,
+		       uint64_t sigmask)
+{
+	g *new = newg(getg(), pp, 0, fn, pc);
+
+	if (!new)
+		return false;
+	new->parentid = parentid;
+	new->sigmask = sigmask;
+	startwith(new, new->stackhi, arg);
+	runtime_runqput(pp, new, false);
+	runtime_wakep();
+	return true;
 }
 
 /* The main goroutine's entry: Go's runtime.main. */

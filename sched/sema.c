@@ -201,6 +201,18 @@ void runtime_semrelease(uint32_t *addr, bool handoff)
 		runtime_gosched();
 }
 
+void go_sema_acquire(uint32_t *addr)
+{
+	runtime_need_g("go_sema_acquire");
+	runtime_semacquire(addr, false, WaitSema);
+}
+
+void go_sema_release(uint32_t *addr)
+{
+	runtime_need_g("go_sema_release");
+	runtime_semrelease(addr, false);
+}
+
 /* ---- waiting on a word ---- */
 
 /* Until runtime_addrwake(addr), unless *addr is not val: checked under the lock that the waker takes. */

@@ -1,11 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time.c - timers: one 4-ary heap a p, under the p's timerlock.
+ * time.c - timers: one 4-ary heap a p, and the idle m that sleeps until the next.
  *
- * A timer is added to the heap of the p that runs; its callback runs on an m
- * that holds that p, or that of a thief, or none but sysmon's successor: it
- * readies goroutines and must not block. timer0when mirrors the top of the heap
- * for those who look without the lock.
+ * A timer is added to the heap of the p that runs and stays there until it is
+ * deleted or fires; only a p that goes away hands its timers on (movetimers).
+ * Timers are stolen with the p's work: any m that finds nothing to run fires what
+ * is due on the other ps' heaps.
+ *
+ * Locks. A heap, and when, pp and slot of the timers on it, are under the p's
+ * timerlock. t->pp changes under the lock of the heap that it names, or with
+ * the world stopped; so who wants to delete t reads t->pp, locks that heap and
+ * looks again (lockheap). timer0when mirrors the top for those who look without
+ * the lock.
+ *
+ * Firing. One m at a time runs a heap's due timers: it takes one off and makes it
+ * p->firing under the lock, runs its fn without, clears p->firing, and does
+ * not touch the timer after fn was entered. Others who come by leave it to
+ * that m. Whoever deletes a timer that is p->firing waits until it is not:
+ * fn is short and does not park, so that is a spin, and a yield where the kernel took
+ * the CPU from the other m. (Running fn under timerlock would do that too, but
+ * would order timerlock before every lock that an fn takes, a channel's for one, and
+ * select wants to add its timer while holding those.)
+ *
+ * A sleeping goroutine's timer is never deleted: it is `fixed', and is not told its
+ * slot. It is in a page that nobody touched since it went to sleep, and a
+ * path through the heap would miss the cache and the TLB at each of its levels.
  *
  * When no goroutine is runnable one idle m sleeps until the next timer
  * (runtime_timersleep); the others sleep on their notes. The pairing:
@@ -14,23 +33,43 @@
  *   store timer0when              store sleeper.until
  *   load sleeper.until            load every timer0when
  *   wake it if later than ours    sleep no longer than the earliest
+ *
+ * It wakes on time while timers are sparse. Where several fell due since it
+ * last slept it sleeps no less than CoalesceNs, so that a crowd of sleepers
+ * does not cost a thread's wake-up each.
  */
 #include "runtime.h"
 
 #include <string.h>
 
+enum { CoalesceMin = 4, CoalesceNs = 200 * 1000 };
+enum { FireMin = RunqSize / 16 + 1 };
+enum { LineEnts = 64 / sizeof(struct timerent) }; /* the four children of an entry: one cache line */
+
 static struct {
 	uint32_t busy;	/* an m sleeps, or is about to */
 	uint32_t key;	/* futex: changed to wake it */
 	int64_t until;	/* when it wakes; 0: not asleep */
+	uint32_t fired; /* timers since it last went to sleep, about */
 } sleeper;
 
 /* ---- heap; timerlock held ---- */
 
-static void place(p *pp, uint32_t i, struct timerent e)
+static inline struct timer *timerof(struct timerent e)
+{
+	return (struct timer *)(e.t & ~(uintptr_t)1);
+}
+
+static inline bool isfixed(struct timerent e)
+{
+	return e.t & 1;
+}
+
+static inline void place(p *pp, uint32_t i, struct timerent e)
 {
 	pp->timers[i] = e;
-	e.t->index = i;
+	if (!isfixed(e))
+		timerof(e)->slot = i + 1;
 	if (i == 0)
 		store(&pp->timer0when, e.when);
 }
@@ -66,81 +105,185 @@ static void siftdown(p *pp, uint32_t i, struct timerent e)
 	place(pp, i, e);
 }
 
+/* The array begins one entry before the end of a cache line, so that children share one. */
 static void grow(p *pp)
 {
 	uint32_t cap = pp->captimers ? pp->captimers * 2 : 256;
-	struct timerent *v = runtime_sysalloc(cap * sizeof *v);
+	struct timerent *v = runtime_sysalloc((cap + LineEnts) * sizeof *v);
 
 	if (!v)
 		runtime_fatal("out of memory for timers");
+	v += LineEnts - 1;
 	if (pp->timers) {
 		memcpy(v, pp->timers, pp->ntimers * sizeof *v);
-		runtime_sysfree(pp->timers, pp->captimers * sizeof *v);
+		runtime_sysfree(pp->timers - (LineEnts - 1),
+				(pp->captimers + LineEnts) * sizeof *v);
 	}
 	pp->timers = v;
 	pp->captimers = cap;
 }
 
-static void insert(p *pp, struct timer *t, int64_t when)
+static void insert(p *pp, struct timerent e)
 {
-	if (pp->ntimers == pp->captimers)
+	if (unlikely(pp->ntimers == pp->captimers))
 		grow(pp);
-	t->when = when;
-	store_rlx(&t->pp, pp);
+	if (!isfixed(e))
+		store_rel(&timerof(e)->pp, pp);
 	pp->ntimers++;
-	siftup(pp, pp->ntimers - 1, (struct timerent){when, t});
+	siftup(pp, pp->ntimers - 1, e);
 }
 
-static struct timer *removeat(p *pp, uint32_t i)
+static void removeat(p *pp, uint32_t i)
 {
-	struct timer *t = pp->timers[i].t;
-	struct timerent last = pp->timers[--pp->ntimers];
+	struct timerent e = pp->timers[i], last = pp->timers[--pp->ntimers];
 
-	store_rlx(&t->pp, NULL);
-	if (pp->ntimers == 0)
-		store(&pp->timer0when, 0);
-	else if (i < pp->ntimers) {
+	if (!isfixed(e))
+		timerof(e)->slot = 0;
+	if (i == pp->ntimers) {
+		if (i == 0)
+			store(&pp->timer0when, INT64_C(0));
+	} else if (i > 0 && last.when < pp->timers[(i - 1) / 4].when) {
+		siftup(pp, i, last);
+	} else {
 		siftdown(pp, i, last);
-		siftup(pp, last.t->index, last);
 	}
-	return t;
 }
 
 /* ---- use ---- */
 
-/* t->fn(t) at about when; on an m with a p. t is on no heap. */
-void runtime_addtimer(struct timer *t, int64_t when)
+static inline void add(struct timer *t, int64_t when, bool fixed)
 {
 	p *pp = getg()->m->p;
 	bool first;
 
 	if (when <= 0)
 		when = 1; /* 0 means none */
+	t->when = when;
 	runtime_lock(&pp->timerlock);
-	insert(pp, t, when);
-	first = t->index == 0;
+	first = pp->ntimers == 0 || when < pp->timers[0].when;
+	insert(pp, (struct timerent){when, (uintptr_t)t | fixed});
 	runtime_unlock(&pp->timerlock);
 	if (first)
 		runtime_timerwake(when);
 }
 
-/* Run what is due on pp's heap, whose m we are or which we look at as thieves. When the next is due; 0: none. */
+/* t->fn(t) at about when; on an m with a p. t is on no heap. */
+void runtime_addtimer(struct timer *t, int64_t when)
+{
+	add(t, when, false);
+}
+
+/* The p on whose heap t is or was last, its timerlock held; NULL: it never was on any. */
+static p *lockheap(struct timer *t)
+{
+	for (;;) {
+		p *pp = load_acq(&t->pp);
+
+		if (!pp)
+			return NULL;
+		runtime_lock(&pp->timerlock);
+		if (likely(load_rlx(&t->pp) == pp))
+			return pp;
+		runtime_unlock(&pp->timerlock);
+	}
+}
+
+/* Until fn of t, which an m found due on pp's heap, has returned. */
+static noinline void waitfired(p *pp, struct timer *t)
+{
+	enum { Spins = 100 };
+
+	for (int i = 0; load_acq(&pp->firing) == t; i++) {
+		if (i < Spins)
+			procyield();
+		else
+			runtime_osyield();
+	}
+}
+
+bool runtime_deltimer(struct timer *t)
+{
+	p *pp = lockheap(t);
+	bool pending, running;
+
+	if (!pp)
+		return false;
+	pending = t->slot > 0;
+	if (pending)
+		removeat(pp, t->slot - 1);
+	running = load_rlx(&pp->firing) == t;
+	runtime_unlock(&pp->timerlock);
+	if (running)
+		waitfired(pp, t);
+	return pending;
+}
+
+bool runtime_modtimer(struct timer *t, int64_t when, int64_t period)
+{
+	bool pending = runtime_deltimer(t);
+
+	t->period = period;
+	add(t, when, false);
+	return pending;
+}
+
+/* After now, a whole number of periods after when. */
+static int64_t nextperiod(int64_t when, int64_t period, int64_t now)
+{
+	int64_t late = (now - when) / period * period;
+
+	return late > INT64_MAX - period - when ? INT64_MAX : when + late + period;
+}
+
+/* Fire the first timer of pp's heap. timerlock held, but not while its fn runs. */
+static void fire(p *pp, int64_t now)
+{
+	struct timer *t = timerof(pp->timers[0]);
+
+	if (t->period > 0) {
+		t->when = nextperiod(t->when, t->period, now);
+		siftdown(pp, 0, (struct timerent){t->when, pp->timers[0].t});
+	} else {
+		removeat(pp, 0);
+	}
+	if (pp->ntimers)
+		__builtin_prefetch(timerof(pp->timers[0]));
+	store_rlx(&pp->firing, t);
+	runtime_unlock(&pp->timerlock);
+	t->fn(t, now);
+	store_rel(&pp->firing, NULL);
+	runtime_lock(&pp->timerlock);
+}
+
+/* How many gs wait on the queue of the p that we hold. */
+static uint32_t queued(p *pp)
+{
+	return pp->runqtail - load_rlx(&pp->runqhead);
+}
+
+/*
+ * Run what is due on pp's heap, whose m we are or which we look at as thieves,
+ * until it is enough to be busy with for now. When the next is due; 0: none.
+ */
 int64_t runtime_checktimers(p *pp, int64_t now)
 {
+	p *ours = getg()->m->p;
 	int64_t when = load_rlx(&pp->timer0when);
+	uint32_t n = 0;
 
 	if (!when || when > now)
 		return when;
 	runtime_lock(&pp->timerlock);
-	while (pp->ntimers && pp->timers[0].when <= now) {
-		struct timer *t = removeat(pp, 0);
-
-		runtime_unlock(&pp->timerlock);
-		t->fn(t, now);
-		runtime_lock(&pp->timerlock);
-	}
+	if (!pp->firing)
+		for (; pp->ntimers && pp->timers[0].when <= now; n++) {
+			if (n >= FireMin && queued(ours) >= RunqSize / 2)
+				break;
+			fire(pp, now);
+		}
 	when = pp->timer0when;
 	runtime_unlock(&pp->timerlock);
+	if (n)
+		store_rlx(&sleeper.fired, load_rlx(&sleeper.fired) + n);
 	return when;
 }
 
@@ -161,21 +304,29 @@ int64_t runtime_nexttimer(void)
 /* World stopped. */
 void runtime_movetimers(p *from, p *to)
 {
-	while (from->ntimers) {
-		int64_t when = from->timers[0].when;
-
-		insert(to, removeat(from, 0), when);
-	}
+	for (uint32_t i = 0; i < from->ntimers; i++)
+		insert(to, from->timers[i]);
+	from->ntimers = 0;
+	store(&from->timer0when, INT64_C(0));
 }
 
 /* ---- waiting for the next one ---- */
 
+/*
+ * Sleep until `until`, the next timer's time as the caller saw it, or until
+ * woken. False: another m does that already. Runs on an m without a p.
+ */
 bool runtime_timersleep(int64_t until)
 {
+	int64_t dense = 0;
+
 	if (!cas(&sleeper.busy, 0u, 1u)) {
 		runtime_timerwake(until);
 		return false;
 	}
+	if (load_rlx(&sleeper.fired) >= CoalesceMin)
+		dense = runtime_nanotime() + CoalesceNs;
+	store_rlx(&sleeper.fired, 0u);
 	for (;;) {
 		uint32_t key = load(&sleeper.key);
 		int64_t next, ns;
@@ -184,16 +335,25 @@ bool runtime_timersleep(int64_t until)
 		next = runtime_nexttimer();
 		if (next && next < until)
 			store(&sleeper.until, until = next);
-		ns = until - runtime_nanotime();
+		ns = (until > dense ? until : dense) - runtime_nanotime();
 		if (ns <= 0)
 			break;
 		runtime_futexsleep(&sleeper.key, key, ns);
 		if (load(&sleeper.key) != key)
 			break;
 	}
-	store(&sleeper.until, 0);
-	store(&sleeper.busy, 0);
+	store(&sleeper.until, INT64_C(0));
+	store(&sleeper.busy, 0u);
 	return true;
+}
+
+/*
+ * For checkdead, under sched.lock: without it the sleeper cannot get a p, and
+ * fires nothing. Its timer may have been deleted, it is not woken for that.
+ */
+bool runtime_timersleeping(void)
+{
+	return load(&sleeper.until) != 0;
 }
 
 /* The next timer may now be at when: wake the sleeper if later, find one if there is none. */
@@ -218,7 +378,7 @@ void runtime_timerwake(int64_t when)
 static void wakesleeper(struct timer *t, int64_t now)
 {
 	(void)now;
-	runtime_goready(t->arg);
+	runtime_ready(t->arg, false); /* behind those that were due before */
 }
 
 /* Once the sleeper is saved and nothing can ready it too early. */
@@ -227,7 +387,7 @@ static bool startsleep(g *gp, void *arg)
 	struct timer *t = arg;
 
 	(void)gp;
-	runtime_addtimer(t, t->when);
+	add(t, t->when, true);
 	return true;
 }
 

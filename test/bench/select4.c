@@ -12,9 +12,9 @@ typedef struct {
 
 static void producer(void *arg)
 {
-	feed *f = arg;
-	for (int i = 0; i < f->n; i++)
-		chan_send(f->c, i);
+	feed f = *(feed *)arg; /* the original is gone when the last value was received */
+	for (int i = 0; i < f.n; i++)
+		chan_send(f.c, i);
 }
 
 static void collect(int n)
