@@ -190,3 +190,53 @@ Test(parallel, edges)
 	cr_expect_str_eq(r.err, "usage: parallel [N]\n");
 	run_free(&r);
 }
+
+/* Run with any number of Ps: status 0 and just this on standard output. */
+static void prints(const char *path, const char *arg, const char *want)
+{
+	static const char *const procs[] = {"GOMAXPROCS=1", "GOMAXPROCS=2", "GOMAXPROCS=8"};
+
+	for (size_t i = 0; i < sizeof procs / sizeof *procs; i++) {
+		struct run r = arg ? run(procs[i], path, arg) : run(procs[i], path);
+
+		cr_expect_eq(r.status, 0, "%s %s: %s", procs[i], path, r.err);
+		cr_expect_str_eq(r.out, want, "%s %s: %s", procs[i], path, r.out);
+		run_free(&r);
+	}
+}
+
+Test(sieve, finds_primes) { prints(EXAMPLE("sieve"), "8", "2\n3\n5\n7\n11\n13\n17\n19\n"); }
+Test(pingpong, counts_hits) { prints(EXAMPLE("pingpong"), "2000", "2000 hits\n"); }
+Test(skynet, adds_up) { prints(EXAMPLE("skynet"), "100000", "4999950000\n"); }
+
+Test(workers, lose_patience)
+{
+	prints(EXAMPLE("workers"), NULL,
+		"19 of 20 jobs done, squares add up to 2701\none did not come in time\n");
+}
+
+Test(philosophers, all_eat)
+{
+	prints(EXAMPLE("philosophers"), NULL,
+		"philosopher 0 ate 100 times\nphilosopher 1 ate 100 times\n"
+		"philosopher 2 ate 100 times\nphilosopher 3 ate 100 times\n"
+		"philosopher 4 ate 100 times\n");
+}
+
+Test(philosophers, stubborn_ones_starve)
+{
+	struct run r = run("GOMAXPROCS=1", EXAMPLE("philosophers"), "-d");
+
+	cr_expect_eq(r.status, 2);
+	cr_expect_not_null(strstr(r.err, "all goroutines are asleep - deadlock!"), "%s", r.err);
+	cr_expect_not_null(strstr(r.err, "[sync.Mutex.Lock]:\n"), "%s", r.err);
+	run_free(&r);
+}
+
+Test(ratelimit, keeps_to_the_rate)
+{
+	prints(EXAMPLE("ratelimit"), NULL,
+		"request 1 served\nrequest 2 served\nrequest 3 served\nrequest 4 served\n"
+		"request 5 served\nrequest 6 served\nrequest 7 served\nrequest 8 served\n"
+		"not faster than allowed: yes\n");
+}
