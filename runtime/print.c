@@ -157,13 +157,10 @@ _Noreturn void runtime_exit(int code)
 		arch_syscall3(SYS_exit_group, code, 0, 0);
 }
 
-g *runtime_need_g(const char *call)
+_Noreturn void runtime_notgoroutine(const char *call)
 {
-	g *gp = getg();
 	char msg[128];
 
-	if (likely(gp != NULL))
-		return gp;
 	runtime_snprint(msg, sizeof msg, "%s called on a thread that is not a goroutine's", call);
 	runtime_fatal(msg);
 }

@@ -331,7 +331,7 @@ int runtime_vsnprint(char *buf, size_t n, const char *fmt, va_list ap);
 _Noreturn void runtime_throw(const char *msg);	/* our own bug */
 _Noreturn void runtime_fatal(const char *msg);	/* the program's unrecoverable fault: "fatal error: MSG" */
 _Noreturn void runtime_exit(int code);		/* at once, nothing flushed */
-g *runtime_need_g(const char *call);		/* getg, or fatal that call is not for this thread */
+_Noreturn void runtime_notgoroutine(const char *call); /* fatal: call is not for this thread */
 void runtime_diestart(void); /* only the first to die goes on; the others wait for its exit */
 #define runtime_crash() runtime_tracebackexit(false)
 
@@ -522,6 +522,28 @@ void runtime_semrelease(uint32_t *addr, bool handoff);
 /* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
 bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
+
+/* getg for a public call, which may come from a thread that is not ours. */
+static inline g *runtime_need_g(const char *call)
+{
+	g *gp = getg();
+
+	if (unlikely(!gp))
+		runtime_notgoroutine(call);
+	return gp;
+}
+
+/*
+ * There is one p, and the caller holds it: whatever only holders of a p touch is
+ * the caller's, and needs no atomic read-modify-write. It stays so until the p is
+ * let go, for GOMAXPROCS changes with the world stopped, and a p changes hands
+ * by operations that order memory. sysmon and threads without a p only look. The
+ * debug build always takes the other way.
+ */
+static inline bool runtime_alone(void)
+{
+	return !DEBUG && likely(load_rlx(&runtime_gomaxprocs) == 1);
+}
 
 /* A cheap random number; on an m. */
 static inline uint64_t runtime_rand(m *mp)

@@ -66,7 +66,7 @@ static inline char *chanbuf(go_chan *c, size_t i)
 
 void runtime_chanlockslow(go_chan *c);
 
-/* No other goroutine runs while this one holds the p: see above. */
+/* No other goroutine runs while this one holds the p: see above. The debug build checks it. */
 static inline bool alone(void)
 {
 	return load_rlx(&runtime_gomaxprocs) == 1;

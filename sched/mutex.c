@@ -98,10 +98,22 @@ static noinline void lockslow(go_mutex *m)
 	}
 }
 
+/* 0 to Locked, or back, if it can be done at once. */
+static inline bool swap(go_mutex *m, int32_t from, int32_t to)
+{
+	if (runtime_alone()) {
+		if (unlikely(load_rlx(&m->_state) != from))
+			return false;
+		store_rlx(&m->_state, to);
+		return true;
+	}
+	return cas(&m->_state, from, to);
+}
+
 void go_mutex_lock(go_mutex *m)
 {
 	runtime_need_g("go_mutex_lock");
-	if (unlikely(!cas_acq(&m->_state, 0, Locked)))
+	if (unlikely(!swap(m, 0, Locked)))
 		lockslow(m);
 }
 
@@ -140,6 +152,6 @@ static noinline void unlockslow(go_mutex *m)
 void go_mutex_unlock(go_mutex *m)
 {
 	runtime_need_g("go_mutex_unlock");
-	if (unlikely(!cas_rel(&m->_state, Locked, 0)))
+	if (unlikely(!swap(m, Locked, 0)))
 		unlockslow(m);
 }

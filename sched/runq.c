@@ -6,7 +6,8 @@
  * the m and thieves advance head by cas (release, after the slots are read).
  * A thief copies slots before its cas and throws the copy away when it loses,
  * so that a slot is never read after it may have been refilled. runnext is put
- * by the m and taken by cas by anybody.
+ * by the m and taken by cas by anybody. Where there is one p there are no
+ * thieves, and no read-modify-writes (runtime_alone).
  *
  * The global list is under sched.lock; its size may be read without.
  */
@@ -51,8 +52,12 @@ void runtime_runqput(p *pp, g *gp, bool next)
 	if (DEBUG && next && runtime_rand(getg()->m) % 2)
 		next = false;
 	if (next) {
-		g *old = xchg(&pp->runnext, gp);
+		g *old = pp->runnext;
 
+		if (runtime_alone())
+			store_rlx(&pp->runnext, gp);
+		else
+			old = xchg(&pp->runnext, gp);
 		if (!old)
 			return;
 		gp = old;
@@ -70,6 +75,14 @@ void runtime_runqput(p *pp, g *gp, bool next)
 	}
 }
 
+static inline bool takenext(p *pp, g *next)
+{
+	if (!runtime_alone())
+		return cas(&pp->runnext, next, NULL);
+	store_rlx(&pp->runnext, NULL);
+	return true;
+}
+
 /*
  * The next g of pp, or NULL. *inherit: it is to run on what is left of its
  * predecessor's time slice. Runs on pp's m.
@@ -78,11 +91,19 @@ g *runtime_runqget(p *pp, bool *inherit)
 {
 	g *next = load_rlx(&pp->runnext);
 
-	if (next && cas(&pp->runnext, next, NULL)) {
+	if (next && takenext(pp, next)) {
 		*inherit = true;
 		return next;
 	}
 	*inherit = false;
+	if (runtime_alone()) {
+		uint32_t h = pp->runqhead;
+
+		if (pp->runqtail == h)
+			return NULL;
+		store_rlx(&pp->runqhead, h + 1);
+		return pp->runq[h % RunqSize];
+	}
 	for (;;) {
 		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
 		g *gp;
