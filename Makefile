@@ -78,7 +78,8 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	cp $$< $$@
 endef
 # What runs at the boot and at the end only is built small.
-COLD = args boottrace check crt dwarfline env gc os_linux print signal symtab traceback unwind
+COLD = args boottrace cfi cfiexpr cfifde check crt dwarfline env gc os_linux print signal symtab \
+       traceback unwind
 $(COLD:%=build/obj/runtime/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
@@ -103,7 +104,7 @@ PROGS  := $(patsubst test/prog/%.c,%,$(wildcard test/prog/*.c))
 -include test/prog/prog.mk # PROGFLAGS_name = flags of one program
 
 # The sources that a suite is linked with, where it cannot include them.
-WITH_unwind_test = runtime/unwind.c runtime/symtab.c runtime/dwarfline.c
+WITH_unwind_test = $(addprefix runtime/,unwind.c cfi.c cfifde.c cfiexpr.c symtab.c dwarfline.c)
 $(foreach s,$(SUITES),$(eval $s: $(WITH_$(notdir $s))))
 
 build/test/%_test: test/%_test.c Makefile
