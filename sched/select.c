@@ -335,8 +335,8 @@ int go_select(const go_case *cases, size_t n, int64_t timeout)
 {
 	int i;
 
-	if (unlikely(!getg()))
-		runtime_need_g("go_select");
+	if (unlikely(load_rlx(&runtime_need_g("go_select")->m->p->preempt)))
+		runtime_gosched(); /* a loop of selects that never block */
 	if (unlikely(n > MaxCases))
 		go_panic("select: too many cases (max 65536)");
 	if (n == 1 && timeout <= 0 && cases->c)

@@ -14,3 +14,4 @@ PROGFLAGS_bigtls = -fno-optimize-sibling-calls
 PROGFLAGS_signals = -fno-optimize-sibling-calls -fno-inline
 PROGFLAGS_faults = -fno-optimize-sibling-calls -fno-inline -fno-isolate-erroneous-paths-dereference
 PROGFLAGS_panic = -fno-optimize-sibling-calls -fno-inline
+PROGFLAGS_limits = -fno-optimize-sibling-calls -fno-inline
