@@ -48,10 +48,7 @@ noinline void runtime_chanlockslow(go_chan *c)
 /* Only a goroutine may be here, and only with a p: chanlock counts on it. */
 static inline void enter(const char *call)
 {
-	g *gp = runtime_need_g(call);
-
-	if (unlikely(load_rlx(&gp->m->p->preempt)))
-		runtime_gosched(); /* a loop of calls that never block */
+	runtime_need_g(call);
 }
 
 /* Most elements are words: no call for those. */

@@ -260,8 +260,9 @@ static int choose(const struct call *a, size_t n)
 /* No case has a channel. */
 static int nochannel(size_t n, int64_t timeout)
 {
-	while (timeout < 0)
-		runtime_gopark(NULL, NULL, n ? WaitSelect : WaitForever);
+	if (timeout < 0)
+		for (;;)
+			runtime_gopark(NULL, NULL, n ? WaitSelect : WaitForever);
 	go_sleep(timeout);
 	return -1;
 }
