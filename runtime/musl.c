@@ -500,6 +500,8 @@ static void waitword(volatile int *addr, int val, bool private)
 	runtime_lockosthread();
 	runtime_entersyscall();
 	arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
+	/* Who holds a p may sleep on the same word: the wake is passed on before we wait for one. */
+	arch_syscall6(SYS_futex, (long)addr, op | 1, 1, 0, 0, 0);
 	runtime_exitsyscall();
 	runtime_unlockosthread();
 }
