@@ -28,6 +28,7 @@
 #include "runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -35,7 +36,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <threads.h>
@@ -154,6 +157,7 @@ _Noreturn void __pthread_exit(void *result);
 optional hidden void __pthread_tsd_run_dtors(void);
 optional hidden void __do_orphaned_stdio_locks(void);
 optional int __pthread_key_delete(pthread_key_t k);
+optional hidden int __aio_close(int fd);
 optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
 extern hidden FILE *volatile __stdout_used;
 extern optional hidden void (*const __preinit_array_start[])(int, char **, char **);
@@ -464,24 +468,123 @@ static inline long rawcall(long nr, long a, long b, long c, long d, long e, long
 	return arch_syscall6(nr, a, b, c, d, e, f);
 }
 
-/*
- * Every call of libc's that may block. From a signal handler that interrupted
- * such a call (status Gsyscall), from g0 and from the program's own threads:
- * the plain call.
- */
-seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
+/* On a goroutine whose calls may park it: not in a signal handler that interrupted a call, nor on g0. */
+static inline g *maypark(void)
 {
 	g *gp = goroutine();
+
+	return gp && gp->status == Grunning ? gp : NULL;
+}
+
+long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f)
+{
 	long r;
 
-	if (!gp || gp->status != Grunning)
+	if (!maypark())
 		return rawcall(nr, a, b, c, d, e, f);
-	if (unlikely(gp->sigpending)) /* sigwait and its like find it there */
-		givepending(gp, ~UINT64_C(0));
 	runtime_entersyscall();
 	r = rawcall(nr, a, b, c, d, e, f);
 	runtime_exitsyscall();
 	return r;
+}
+
+/* Every call of libc's that may block. From a program's own thread, and the like: the plain call. */
+seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
+{
+	g *gp = maypark();
+
+	if (!gp)
+		return runtime_ioplaincall(nr, a, b, c, d, e, f);
+	if (unlikely(gp->sigpending)) /* sigwait and its like find it there */
+		givepending(gp, ~UINT64_C(0));
+	return runtime_iocall(nr, a, b, c, d, e, f);
+}
+
+/* libc's result of a call: -1 and errno, or the value. */
+static long ret(long r)
+{
+	if ((unsigned long)r <= -4096UL)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+/* What libc does with inlined system calls, and we have to know: see runtime/iodesc_linux.c. */
+
+weakseam int socket(int domain, int type, int protocol)
+{
+	return (int)ret(__syscall_cp(SYS_socket, domain, type, protocol, 0, 0, 0));
+}
+
+weakseam int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return (int)ret(__syscall_cp(SYS_setsockopt, fd, level, name, (long)value, len, 0));
+}
+
+weakseam int dup2(int from, int to)
+{
+	return (int)ret(__syscall_cp(SYS_dup2, from, to, 0, 0, 0, 0));
+}
+
+seam int __dup3(int from, int to, int flags)
+{
+	return (int)ret(__syscall_cp(SYS_dup3, from, to, flags, 0, 0, 0));
+}
+
+weakseam int dup3(int from, int to, int flags)
+{
+	return __dup3(from, to, flags);
+}
+
+weakseam int ioctl(int fd, int request, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	if (request == FIONBIO)
+		return (int)ret(__syscall_cp(SYS_ioctl, fd, request, arg, 0, 0, 0));
+	return (int)ret(arch_syscall3(SYS_ioctl, fd, request, arg));
+}
+
+static long getowner(int fd)
+{
+	struct f_owner_ex ex;
+	long r = arch_syscall3(SYS_fcntl, fd, F_GETOWN_EX, (long)&ex);
+
+	if (r < 0)
+		return r;
+	return ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
+}
+
+weakseam int fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	switch (cmd) {
+	case F_SETFL:
+		arg |= O_LARGEFILE; /* fallthrough */
+	case F_SETLKW:
+	case F_OFD_SETLKW:
+		return (int)ret(__syscall_cp(SYS_fcntl, fd, cmd, arg, 0, 0, 0));
+	case F_GETOWN:
+		return (int)ret(getowner(fd));
+	default:
+		return (int)ret(arch_syscall3(SYS_fcntl, fd, cmd, arg));
+	}
+}
+
+seam int __stdio_close(FILE *f)
+{
+	int fd = ((struct file *)f)->fd;
+
+	return (int)ret(__syscall_cp(SYS_close, __aio_close ? __aio_close(fd) : fd, 0, 0, 0, 0, 0));
 }
 
 /*
@@ -554,15 +657,9 @@ seam void __unlock(volatile int *lock)
 
 static ssize_t filevec(long nr, struct file *f, struct iovec *iov, int n)
 {
-	g *gp = goroutine();
-	long r;
-
-	if (!gp || gp->status != Grunning)
+	if (!maypark())
 		return arch_syscall3(nr, f->fd, (long)iov, n);
-	runtime_entersyscall();
-	r = arch_syscall3(nr, f->fd, (long)iov, n);
-	runtime_exitsyscall();
-	return r;
+	return runtime_iocall(nr, f->fd, (long)iov, n, 0, 0, 0);
 }
 
 /* Fill the caller's memory and with what is left the buffer; the buffer's first byte is the caller's last. */

@@ -80,6 +80,7 @@ enum waitreason {
 	WaitChanSendNil,
 	WaitSelect,
 	WaitForever,
+	WaitIO,
 	NWaitReason,
 };
 
@@ -115,6 +116,8 @@ struct g {
 	uint32_t lockedint; /* the runtime's own */
 	int64_t waitsince;  /* about when it parked, 0 not known; for dumps */
 	uint64_t sigpending; /* atomic; signals sent to it by pthread_kill while it was on no thread */
+	uint8_t sighandled;  /* of sighandled: what the program's handlers did since it was cleared */
+	uint64_t iowait;     /* atomic; which of its waits in sched/netpoll.c this is and how far, see there */
 
 	struct go_deferred *defers;  /* newest first, see sched/panic.c; its own */
 	struct trying *trying;	     /* innermost go_try */
@@ -122,6 +125,12 @@ struct g {
 	char *panicmsg;		     /* what go_try returned last; kept with the g */
 
 	char name[32];	      /* go_set_name's */
+};
+
+/* A list of gs by schedlink, to be queued. */
+struct glist {
+	g *head, *tail;
+	int32_t n;
 };
 
 /* A sleeping place: one sleeper, one waker, one time, then noteclear. */
@@ -136,6 +145,9 @@ typedef struct {
 	uint8_t rank; /* see lockrank in lock_futex.c */
 #endif
 } mutex;
+
+/* A program's signal handler ran on behalf of a goroutine; ... and was installed without SA_RESTART. */
+enum { SigRan = 1, SigNoRestart = 2 };
 
 /* What a switch leaves for its successor to do to the g that was left: see sched/proc.c. */
 enum finish { FinishNone, FinishPark, FinishYield, FinishExit };
@@ -215,6 +227,8 @@ struct p {
 	/* Dead gs with the default stack, last in first out; its m's. */
 	g *gfree[GfreeMax];
 	int32_t ngfree;
+
+	int32_t npollwait; /* netpoll waits begun less those ended on this p; all ps' sum counts. Its m's */
 };
 
 /* sched.lock guards what is not said to be atomic. */
@@ -314,7 +328,7 @@ extern int32_t runtime_gcpercent;
 extern int64_t runtime_memorylimit;
 
 /* ---- runtime/lock_futex.c ---- */
-enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
+enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankPoll, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
 void runtime_lockinit(mutex *l, enum lockrank rank);
 void runtime_lock(mutex *l);
 void runtime_unlock(mutex *l);
@@ -374,6 +388,8 @@ int runtime_foreignthreads(int ms);	    /* threads of the program's own, when ms
 void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_libcinit(void);		    /* the program's constructors */
 enum { MStackSize = 128 << 10 };	    /* of an m's thread */
+/* The call as it is, -errno or its result; on a running goroutine the p is let go meanwhile. */
+long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- sched/proc.c: goroutines ---- */
 void runtime_newproc(void (*const *fn)(void *));
@@ -416,6 +432,7 @@ g *runtime_findrunnable(bool *inherit); /* blocks until there is one */
 void runtime_ready(g *gp, bool next);
 void runtime_readyforeign(g *gp); /* the same from a thread without a p */
 void runtime_wakep(void);
+void runtime_injectglist(struct glist *l); /* parked gs become runnable; with a p or without */
 void runtime_resetspinning(void);
 
 /* ---- sched/m.c ---- */
@@ -490,9 +507,73 @@ bool runtime_modtimer(struct timer *t, int64_t when, int64_t period); /* deltime
 int64_t runtime_checktimers(p *pp, int64_t now); /* runs what is due; when the next is, 0 for none */
 int64_t runtime_nexttimer(void); /* over all ps; 0 for none */
 void runtime_movetimers(p *from, p *to);
-bool runtime_timersleep(int64_t until); /* idle: sleeps till then or till a wake; false: somebody else does that */
-bool runtime_timersleeping(void); /* an m is at that: it will do nothing without a p */
+bool runtime_idlesleep(int64_t until, struct glist *l);
+bool runtime_idlesleeping(void); /* an m is at that: it will do nothing without a p */
+void runtime_sleeperwake(void);
 void runtime_timerwake(int64_t when);	/* a timer for when was added: the sleeper must not oversleep it */
+
+/* ---- sched/netpoll.c ---- */
+enum { PollIn = 1, PollOut = 2 };
+enum pollreason { PollReady, PollTimeout, PollInterrupt, PollClosed };
+/* What is known of a descriptor number; see sched/netpoll.c. */
+struct polldesc {
+	mutex lock;
+	uint32_t edgein, edgeout; /* atomic; edges seen so far. Written under lock */
+	struct pollwait *first, *last; /* under lock, as the flags */
+	bool registered;	  /* with the poller */
+	bool closing;		  /* its number is being closed or given to another file */
+	bool hangup;		  /* an event told more than readiness: a short read says nothing any more */
+
+	/* runtime/iocall_linux.c; hints, by any goroutine that uses the descriptor. All zero: nothing known. */
+	uint8_t kind;
+	bool nonblock;		/* valid while gen is the current one, as the limits are */
+	uint32_t gen;
+	uint32_t drained;	/* edgein at a read that emptied it, and 1 */
+	int64_t limitin, limitout; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
+};
+struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
+	struct polldesc *pd;
+	int fd;
+	uint32_t events;	 /* PollIn, PollOut */
+	uint32_t edgein, edgeout; /* as they were before it was found not ready */
+	bool shared;		 /* takes nothing away from the others that wait */
+	bool linked;		 /* on pd's list; under pd's lock */
+	bool woken;		 /* by an edge, and it owes the next waiter a look */
+	struct pollwait *next, *prev;
+	g *gp;
+	uint64_t ticket;
+};
+struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, or fd is out of range */
+int runtime_pollopen(struct polldesc *pd, int fd);
+enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);
+void runtime_pollpass(struct pollwait *w);
+bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
+void runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
+void runtime_pollclosed(struct polldesc *pd);
+int32_t runtime_pollwaiters(void); /* goroutines in pollwait */
+void runtime_netpoll(int64_t ns, struct glist *l);
+void runtime_netpollstale(void);
+void runtime_netpollfork(void);
+
+/* ---- runtime/netpoll_linux.c: the kernel's side ---- */
+struct pollevent {
+	struct polldesc *pd;
+	uint32_t events; /* PollIn, PollOut */
+	bool hangup;	 /* an error, an end, urgent data */
+};
+bool runtime_pollerinited(void);
+int runtime_pollerinit(void); /* 0 or -errno */
+int runtime_polleradd(int fd, struct polldesc *pd); /* 0 or -errno; reports at once what is ready */
+void runtime_pollerdel(int fd);
+int runtime_pollerwait(struct pollevent *ev, int n, int64_t ns); /* how many; 0 also when broken */
+void runtime_pollerbreak(void); /* a pollerwait that waits returns; from anywhere */
+void runtime_pollerfork(void);
+bool runtime_pollerowns(int fd);
+int runtime_pollermove(int fd); /* the program wants the number of one that it owns; 0 or -errno */
+
+/* ---- runtime/iocall_linux.c: libc's calls that may block, see io_linux.h ---- */
+long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f); /* on a running goroutine */
+long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f); /* elsewhere */
 
 /* ---- sched/sema.c ---- */
 struct sudog { /* one g waiting for one thing; on its stack */

@@ -319,14 +319,15 @@ void runtime_checkdead(void)
 {
 	struct sched *s = &runtime_sched;
 	int32_t run = runtime_mcount() - s->nmidle - s->nmidlelocked - s->nmsys -
-		      runtime_timersleeping();
+		      runtime_idlesleeping();
 	struct census c = {0, 0};
 
 	if (run > 0 || load_rlx(&s->dying))
 		return;
 	if (run < 0)
 		runtime_throw("checkdead: inconsistent counts");
-	if (runtime_foreignthreads(runtime_mcount()) > 0 || runtime_nexttimer())
+	if (runtime_foreignthreads(runtime_mcount()) > 0 || runtime_nexttimer() ||
+	    runtime_pollwaiters() > 0)
 		return;
 	runtime_allgs(count, &c);
 	if (c.other)

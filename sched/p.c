@@ -135,6 +135,8 @@ static void destroyp(p *pp, p *heir)
 	if ((gp = runtime_runqget(pp, &inherit)))
 		runtime_globrunqputhead(gp);
 	runtime_movetimers(pp, heir);
+	heir->npollwait += pp->npollwait;
+	pp->npollwait = 0;
 	runtime_gfpurge(pp);
 	pp->m = NULL;
 	pp->status = Pdead;

@@ -38,6 +38,7 @@ const char *const runtime_waitreasons[NWaitReason] = {
 	[WaitChanSendNil] = "chan send (nil chan)",
 	[WaitSelect] = "select",
 	[WaitForever] = "select (no cases)",
+	[WaitIO] = "IO wait",
 };
 
 extern int main(int argc, char **argv, char **envp);

@@ -55,6 +55,43 @@ void runtime_readyforeign(g *gp)
 	}
 }
 
+/* Without a p: the global queue, and an m for each idle p that they can use. */
+static void injectglobal(struct glist *l)
+{
+	g *gp, *next;
+	int32_t n = l->n;
+
+	runtime_lock(&runtime_sched.lock);
+	for (gp = l->head; gp; gp = next) {
+		next = gp->schedlink;
+		runtime_globrunqput(gp);
+	}
+	runtime_unlock(&runtime_sched.lock);
+	for (; n > 0 && load(&runtime_sched.npidle); n--)
+		runtime_startm(NULL, false);
+}
+
+/* Parked goroutines in the caller's hand become runnable, in their order. */
+void runtime_injectglist(struct glist *l)
+{
+	p *pp = getg()->m->p;
+	g *gp, *next;
+
+	if (!l->head)
+		return;
+	for (gp = l->head; gp; gp = gp->schedlink)
+		store_rlx(&gp->status, Grunnable);
+	if (!pp) {
+		injectglobal(l);
+		return;
+	}
+	for (gp = l->head; gp; gp = next) {
+		next = gp->schedlink;
+		runtime_runqput(pp, gp, false);
+	}
+	runtime_wakep();
+}
+
 /* Work was queued: make sure that somebody looks for it if a p is idle. */
 void runtime_wakep(void)
 {
@@ -175,6 +212,20 @@ static g *globget(p *pp, int32_t max)
 	return gp;
 }
 
+/* Those whose descriptors are ready: one is returned, the rest goes to pp's ring. */
+static g *pollget(p *pp)
+{
+	struct glist l = {0};
+
+	if (!runtime_pollerinited() || runtime_pollwaiters() == 0)
+		return NULL;
+	runtime_netpoll(0, &l);
+	if (!l.head)
+		return NULL;
+	runtime_injectglist(&l);
+	return runtime_runqget(pp, &(bool){false});
+}
+
 /* With the p still held: everything that can be had without giving it up. */
 static g *findlocal(m *mp, p *pp, bool *inherit)
 {
@@ -190,6 +241,8 @@ static g *findlocal(m *mp, p *pp, bool *inherit)
 		return gp;
 	*inherit = false;
 	if ((gp = globget(pp, 0)))
+		return gp;
+	if ((gp = pollget(pp)))
 		return gp;
 	if (runtime_gomaxprocs == 1)
 		return NULL;
@@ -208,6 +261,7 @@ static g *findlocal(m *mp, p *pp, bool *inherit)
 static g *goidle(m *mp, p *pp)
 {
 	bool wasspinning = mp->spinning;
+	struct glist ready = {0};
 	int64_t until;
 	g *gp;
 
@@ -230,15 +284,18 @@ static g *goidle(m *mp, p *pp)
 	}
 	if (recheck(mp))
 		return NULL;
-	if ((until = runtime_nexttimer()) && runtime_timersleep(until)) {
+	until = runtime_nexttimer();
+	if ((until || runtime_pollwaiters() > 0) && runtime_idlesleep(until, &ready)) {
 		runtime_lock(&runtime_sched.lock);
 		pp = runtime_pidleget();
 		runtime_unlock(&runtime_sched.lock);
-		if (pp) {
+		if (pp)
 			runtime_acquirep(pp);
+		if (pp && !ready.head)
 			startspinning(mp);
+		runtime_injectglist(&ready);
+		if (pp)
 			return NULL;
-		}
 	}
 	runtime_stopm();
 	return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time.c - timers: one 4-ary heap a p, and the idle m that sleeps until the next.
+ * time.c - timers: one 4-ary heap a p, and the idle m that sleeps until the next
+ * is due or a descriptor is ready.
  *
  * A timer is added to the heap of the p that runs and stays there until it is
  * deleted or fires; only a p that goes away hands its timers on (movetimers).
@@ -26,8 +27,9 @@
  * slot. It is in a page that nobody touched since it went to sleep, and a
  * path through the heap would miss the cache and the TLB at each of its levels.
  *
- * When no goroutine is runnable one idle m sleeps until the next timer
- * (runtime_timersleep); the others sleep on their notes. The pairing:
+ * When no goroutine is runnable one idle m, the sleeper, sleeps until the next timer
+ * in the poller, which reports descriptors meanwhile (runtime_idlesleep); while there is no
+ * poller yet, on a futex. The others sleep on their notes. The pairing:
  *
  *   adder                         sleeper
  *   store timer0when              store sleeper.until
@@ -46,8 +48,11 @@ enum { CoalesceMin = 4, CoalesceNs = 200 * 1000 };
 enum { FireMin = RunqSize / 16 + 1 };
 enum { LineEnts = 64 / sizeof(struct timerent) }; /* the four children of an entry: one cache line */
 
+static const int64_t Never = INT64_MAX;
+
 static struct {
 	uint32_t busy;	/* an m sleeps, or is about to */
+	uint32_t polls; /* it sleeps in the poller, not on key; set before until */
 	uint32_t key;	/* futex: changed to wake it */
 	int64_t until;	/* when it wakes; 0: not asleep */
 	uint32_t fired; /* timers since it last went to sleep, about */
@@ -312,46 +317,76 @@ void runtime_movetimers(p *from, p *to)
 
 /* ---- waiting for the next one ---- */
 
-/*
- * Sleep until `until`, the next timer's time as the caller saw it, or until
- * woken. False: another m does that already. Runs on an m without a p.
- */
-bool runtime_timersleep(int64_t until)
+/* Until woken or for ns (< 0: no limit); true: woken, or l has some to run. */
+static bool sleepfor(int64_t ns, struct glist *l)
 {
-	int64_t dense = 0;
+	uint32_t key = load(&sleeper.key);
+
+	if (load_rlx(&sleeper.polls))
+		runtime_netpoll(ns, l);
+	else
+		runtime_futexsleep(&sleeper.key, key, ns);
+	return l->head || load(&sleeper.key) != key;
+}
+
+/* How long to sleep for `until`; 0: it is due. < 0: nothing limits it. */
+static int64_t remaining(int64_t until, int64_t dense)
+{
+	int64_t ns;
+
+	if (until == Never)
+		return -1;
+	ns = (until > dense ? until : dense) - runtime_nanotime();
+	return ns > 0 ? ns : 0;
+}
+
+/*
+ * Sleep until `until`, the next timer's time as the caller saw it (0: there was
+ * none), until a descriptor lets goroutines go on, which are put in l, or until woken. False:
+ * another m does that already. Runs on an m without a p.
+ */
+bool runtime_idlesleep(int64_t until, struct glist *l)
+{
+	int64_t dense = 0, ns;
 
 	if (!cas(&sleeper.busy, 0u, 1u)) {
 		runtime_timerwake(until);
 		return false;
 	}
+	until = until ? until : Never;
 	if (load_rlx(&sleeper.fired) >= CoalesceMin)
 		dense = runtime_nanotime() + CoalesceNs;
 	store_rlx(&sleeper.fired, 0u);
-	for (;;) {
-		uint32_t key = load(&sleeper.key);
-		int64_t next, ns;
+	store(&sleeper.polls, runtime_pollerinited());
+	do {
+		int64_t next;
 
 		store(&sleeper.until, until);
 		next = runtime_nexttimer();
 		if (next && next < until)
 			store(&sleeper.until, until = next);
-		ns = (until > dense ? until : dense) - runtime_nanotime();
-		if (ns <= 0)
-			break;
-		runtime_futexsleep(&sleeper.key, key, ns);
-		if (load(&sleeper.key) != key)
-			break;
-	}
+		ns = remaining(until, dense);
+	} while (ns && !sleepfor(ns, l));
 	store(&sleeper.until, INT64_C(0));
 	store(&sleeper.busy, 0u);
 	return true;
+}
+
+/* The sleeper looks around, if there is one. */
+void runtime_sleeperwake(void)
+{
+	xadd(&sleeper.key, 1);
+	if (load(&sleeper.polls))
+		runtime_pollerbreak();
+	else
+		runtime_futexwakeup(&sleeper.key, 1);
 }
 
 /*
  * For checkdead, under sched.lock: without it the sleeper cannot get a p, and
  * fires nothing. Its timer may have been deleted, it is not woken for that.
  */
-bool runtime_timersleeping(void)
+bool runtime_idlesleeping(void)
 {
 	return load(&sleeper.until) != 0;
 }
@@ -365,8 +400,7 @@ void runtime_timerwake(int64_t when)
 	if (!when || (until && until <= when))
 		return;
 	if (until) {
-		xadd(&sleeper.key, 1);
-		runtime_futexwakeup(&sleeper.key, 1);
+		runtime_sleeperwake();
 	} else if (load(&s->npidle) && !load(&sleeper.busy) && !load(&s->nmspinning) &&
 		   cas(&s->nmspinning, 0u, 1u)) {
 		runtime_startm(NULL, true);

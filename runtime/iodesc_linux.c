@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * iodesc_linux.c - what is remembered of a descriptor, in the polldesc of its
+ * number, and when it is forgotten. All of it is a hint.
+ *
+ * How it is asked not to wait (kind), and that the poller has it (registered), hold as
+ * long as the number means the same open file. Numbers are closed and given to other
+ * files by libc's calls alone, which all pass runtime_iochange; what libc closes
+ * for itself inside (the resolver's sockets, for one) it got from socket, where we forget too.
+ *
+ * What a program may change at any time, through this or another descriptor of
+ * the same open file (O_NONBLOCK, SO_RCVTIMEO, SO_SNDTIMEO), is asked for again
+ * after any such change on any descriptor: `generation' counts them.
+ *
+ * While a number is closed or replaced its polldesc is `closing': who waits
+ * has been woken (close gives them EBADF), and who comes now finds it changing.
+ */
+#include "io_linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+enum { MemoryMajor = 1 }; /* of /dev/null and its kin */
+
+static uint32_t generation = 1; /* atomic */
+
+static long plain(const struct iocall *c)
+{
+	return runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+}
+
+/* ---- asking the kernel ---- */
+
+static void getopt(int fd, int name, void *v, uint32_t n)
+{
+	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, name, (long)v, (long)&n, 0);
+}
+
+static enum iokind socketkind(int fd)
+{
+	int proto = 0;
+
+	getopt(fd, SO_PROTOCOL, &proto, sizeof proto);
+	return proto == IPPROTO_TCP ? KindTcp : KindSocket;
+}
+
+static bool isfile(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISBLK(st->st_mode) ||
+	       (S_ISCHR(st->st_mode) && st->st_rdev >> 8 == MemoryMajor);
+}
+
+noinline enum iokind runtime_ioclassify(struct polldesc *pd, int fd)
+{
+	enum iokind kind = KindAsk;
+	struct stat st;
+
+	if (arch_syscall3(SYS_fstat, fd, (long)&st, 0) < 0)
+		return KindFile; /* the plain call has the right error; nothing to remember */
+	if (S_ISSOCK(st.st_mode))
+		kind = socketkind(fd);
+	else if (S_ISFIFO(st.st_mode))
+		kind = KindPipe;
+	else if (isfile(&st))
+		kind = KindFile;
+	store_rlx(&pd->kind, (uint8_t)kind);
+	return kind;
+}
+
+static int64_t limit(int fd, int name)
+{
+	struct timeval tv = {0, 0};
+
+	getopt(fd, name, &tv, sizeof tv);
+	return tv.tv_sec * INT64_C(1000000000) + tv.tv_usec * 1000;
+}
+
+void runtime_ioknow(struct polldesc *pd, int fd)
+{
+	uint32_t gen = load_acq(&generation);
+	bool socket = pd->kind == KindTcp || pd->kind == KindSocket;
+
+	if (likely(load_acq(&pd->gen) == gen))
+		return;
+	pd->nonblock = arch_syscall3(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK;
+	pd->limitin = socket ? limit(fd, SO_RCVTIMEO) : 0;
+	pd->limitout = socket ? limit(fd, SO_SNDTIMEO) : 0;
+	store_rel(&pd->gen, gen);
+}
+
+/* ---- new numbers ---- */
+
+void runtime_iofresh(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+
+	if (pd && (load_rlx(&pd->kind) || load_rlx(&pd->registered)))
+		runtime_pollclosed(pd);
+}
+
+/* A connection is of its listener's kind and has its limits, but is not non-blocking unless asked. */
+void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
+{
+	struct polldesc *pd = runtime_polldesc(fd, true);
+
+	runtime_iofresh(fd);
+	if (!pd)
+		return;
+	pd->nonblock = flags & SOCK_NONBLOCK;
+	pd->limitin = listener->limitin;
+	pd->limitout = listener->limitout;
+	store_rlx(&pd->kind, listener->kind);
+	store_rel(&pd->gen, load_acq(&listener->gen));
+}
+
+/* ---- changes ---- */
+
+/* A call after which fd is closed or means another file. */
+static long replace(const struct iocall *c, int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+	long r;
+
+	if (!pd || !(load_rlx(&pd->kind) || load_rlx(&pd->registered)))
+		return plain(c);
+	runtime_pollclose(pd, fd);
+	r = plain(c);
+	runtime_pollclosed(pd);
+	return r;
+}
+
+static long closefd(const struct iocall *c)
+{
+	int fd = (int)c->a[0];
+
+	return runtime_pollerowns(fd) ? -EBADF : replace(c, fd);
+}
+
+static long dupto(const struct iocall *c)
+{
+	int from = (int)c->a[0], to = (int)c->a[1];
+	long r;
+
+	if (from == to || runtime_pollerowns(from))
+		return from == to ? plain(c) : -EBADF;
+	if (runtime_pollerowns(to) && (r = runtime_pollermove(to)) < 0)
+		return r;
+	while ((r = replace(c, to)) == -EBUSY)
+		; /* another thread is just opening that number: libc's dup2 waits so too */
+	return r;
+}
+
+/* Those of the range that anything is known of: closing begins, or is over. */
+static void eachknown(unsigned first, unsigned last, bool over)
+{
+	enum { Most = 1 << 24 };
+
+	for (unsigned fd = first; fd <= last && fd < Most; fd++) {
+		struct polldesc *pd = runtime_polldesc((int)fd, false);
+
+		if (!pd)
+			fd |= 511; /* nor of its neighbours */
+		else if (over && pd->closing)
+			runtime_pollclosed(pd);
+		else if (!over && (load_rlx(&pd->kind) || load_rlx(&pd->registered)))
+			runtime_pollclose(pd, (int)fd);
+	}
+}
+
+/* [first, last] less the poller's own. */
+static long closeothers(const struct iocall *c, unsigned first, unsigned last)
+{
+	struct iocall part = *c;
+	unsigned from = first;
+	long r = 0;
+
+	for (unsigned fd = first; runtime_pollerinited() && fd <= last && fd < 1 << 24; fd++) {
+		if (!runtime_pollerowns((int)fd))
+			continue;
+		part.a[0] = from;
+		part.a[1] = (long)fd - 1;
+		r = from < fd ? plain(&part) : 0;
+		from = fd + 1;
+	}
+	part.a[0] = from;
+	part.a[1] = last;
+	return from <= last && r == 0 ? plain(&part) : r;
+}
+
+static long closerange(const struct iocall *c)
+{
+	enum { CloexecOnly = 4 }; /* CLOSE_RANGE_CLOEXEC */
+	unsigned first = (unsigned)c->a[0], last = (unsigned)c->a[1];
+	long r;
+
+	if (c->a[2] & CloexecOnly || first > last)
+		return plain(c);
+	eachknown(first, last, false);
+	r = closeothers(c, first, last);
+	eachknown(first, last, true);
+	return r;
+}
+
+static long changed(const struct iocall *c)
+{
+	long r = plain(c);
+
+	__atomic_fetch_add(&generation, 1, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+static long setoption(const struct iocall *c)
+{
+	struct polldesc *pd;
+
+	if (c->a[1] == SOL_SOCKET && (c->a[2] == SO_RCVTIMEO || c->a[2] == SO_SNDTIMEO))
+		return changed(c);
+	if (c->a[1] == IPPROTO_TCP && c->a[2] == TCP_ULP && (pd = runtime_polldesc((int)c->a[0], true)))
+		store_rlx(&pd->kind, (uint8_t)KindSocket); /* its reads stop at records: short ones tell nothing */
+	return plain(c);
+}
+
+static long newsocket(const struct iocall *c)
+{
+	long fd = plain(c);
+
+	if (fd >= 0)
+		runtime_iofresh((int)fd);
+	return fd;
+}
+
+bool runtime_iochange(const struct iocall *c, long *r)
+{
+	switch (c->nr) {
+	case SYS_close:
+		return *r = closefd(c), true;
+	case SYS_dup2:
+	case SYS_dup3:
+		return *r = dupto(c), true;
+	case SYS_close_range:
+		return *r = closerange(c), true;
+	case SYS_fcntl:
+		return c->a[1] == F_SETFL && (*r = changed(c), true);
+	case SYS_ioctl:
+		return c->a[1] == FIONBIO && (*r = changed(c), true);
+	case SYS_setsockopt:
+		return *r = setoption(c), true;
+	case SYS_socket:
+		return *r = newsocket(c), true;
+	default:
+		return false;
+	}
+}

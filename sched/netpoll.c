@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netpoll.c - goroutines that wait until descriptors are ready, a deadline passes,
+ * or somebody interrupts them. What is done with a descriptor, and when it
+ * is not ready, is runtime/iocall_*.c's; what tells us of readiness is
+ * runtime/netpoll_*.c's.
+ *
+ * A descriptor's number leads to a polldesc, which is never freed. The poller reports
+ * edges: each is counted in edgein or edgeout, then wakes waiters. No edge is
+ * lost to a goroutine that finds a descriptor not ready and then waits:
+ *
+ *   waiter                              poller (netpoll)
+ *   1 load edgein                       1 lock pd
+ *   2 try: not ready                    2 count the edge
+ *   3 lock pd; edgein as it was? link   3 claim whom it wakes among the linked
+ *   4 unlock, park                      4 unlock pd, ready those claimed
+ *
+ * for an edge after 2 is counted before 3 (and seen there) or finds the waiter linked.
+ *
+ * An edge may stand for more than one goroutine can take (two connections, say),
+ * so one waiter is woken, and it wakes the next when it got something
+ * (pollpass): those that wait for what is not there sleep on. Waiters that take nothing away
+ * (shared: poll and select) are all woken.
+ *
+ * g->iowait says which wait of a goroutine this is, and how far it has come:
+ *
+ *   ticket | Preparing   its own; links itself, adds its timer
+ *   ticket | Parked      saved and parked: who claims it makes it runnable
+ *   ticket | Claimed | reason   by the poller, the timer, close or an interrupt: only the first
+ *
+ * by compare-and-swap, so that of several wakers one wins, and a late one,
+ * whose ticket is old, touches nothing. A claim while Preparing cancels the park
+ * (commit returns false). The waiter unlinks itself from all polldescs before
+ * its frame, which holds the links, is gone; a waker does not touch a link after
+ * it stored linked = false.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+
+enum { ChunkBits = 9, Chunk = 1 << ChunkBits, Chunks = 1 << 15 };
+enum { Preparing = 1, Parked = 2, Claimed = 4, TicketUnit = 8 };
+enum { Events = 128 };
+
+static struct polldesc *chunks[Chunks] bigbss; /* atomic; each set once */
+static uint32_t polls;			       /* atomic; looks at the poller so far, about */
+
+/* ---- descriptors ---- */
+
+static noinline struct polldesc *newchunk(int fd)
+{
+	struct polldesc *old = NULL, *c;
+
+	c = runtime_persistentalloc(Chunk * sizeof *c, 64);
+	for (int i = 0; i < Chunk; i++)
+		if (DEBUG)
+			runtime_lockinit(&c[i].lock, RankPoll);
+	if (!__atomic_compare_exchange_n(&chunks[fd >> ChunkBits], &old, c, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return old; /* somebody was faster; this happens once in a program's life, if at all */
+	return c;
+}
+
+struct polldesc *runtime_polldesc(int fd, bool make)
+{
+	struct polldesc *c;
+
+	if (unlikely((unsigned)fd >= (unsigned)Chunks * Chunk))
+		return NULL;
+	c = load_acq(&chunks[fd >> ChunkBits]);
+	if (unlikely(!c) && (!make || !(c = newchunk(fd))))
+		return NULL;
+	return c + (fd & (Chunk - 1));
+}
+
+/* pd is with the poller: 0, or -errno (EPERM: the file is always ready; EAGAIN: try again, it changes). */
+int runtime_pollopen(struct polldesc *pd, int fd)
+{
+	int r = 0;
+
+	if (likely(load_acq(&pd->registered)))
+		return 0;
+	if ((r = runtime_pollerinit()))
+		return r;
+	runtime_lock(&pd->lock);
+	if (pd->closing) {
+		r = -EAGAIN;
+	} else if (!pd->registered) {
+		r = runtime_polleradd(fd, pd);
+		pd->hangup = false;
+		store_rel(&pd->registered, r == 0);
+	}
+	runtime_unlock(&pd->lock);
+	return r;
+}
+
+/* ---- lists of waiters; pd->lock held ---- */
+
+static void link(struct polldesc *pd, struct pollwait *w)
+{
+	w->next = NULL;
+	w->prev = pd->last;
+	*(pd->last ? &pd->last->next : &pd->first) = w;
+	pd->last = w;
+	w->linked = true;
+}
+
+/* After this w is its owner's: it may be gone. */
+static void unlink(struct polldesc *pd, struct pollwait *w)
+{
+	*(w->next ? &w->next->prev : &pd->last) = w->prev;
+	*(w->prev ? &w->prev->next : &pd->first) = w->next;
+	store_rel(&w->linked, false);
+}
+
+/* ---- claims ---- */
+
+/* True: this wait of gp is over for that reason, by us. *parked: and we are to make gp runnable. */
+static bool claim(g *gp, uint64_t ticket, enum pollreason why, bool *parked)
+{
+	for (;;) {
+		uint64_t v = load(&gp->iowait);
+
+		if (v != (ticket | Preparing) && v != (ticket | Parked))
+			return false;
+		if (cas(&gp->iowait, v, ticket | Claimed | why)) {
+			*parked = v & Parked;
+			return true;
+		}
+	}
+}
+
+static void push(struct glist *l, g *gp)
+{
+	gp->schedlink = NULL;
+	*(l->tail ? &l->tail->schedlink : &l->head) = gp;
+	l->tail = gp;
+	l->n++;
+}
+
+/* pd->lock held. Of those who take something one a direction, of the shared ones all. */
+static void wake(struct polldesc *pd, uint32_t events, enum pollreason why, struct glist *l)
+{
+	uint32_t left = events;
+	struct pollwait *next;
+
+	for (struct pollwait *w = pd->first; w; w = next) {
+		uint32_t hit = w->events & (w->shared || why == PollClosed ? events : left);
+		uint64_t ticket = w->ticket;
+		bool shared = w->shared, parked;
+		g *gp = w->gp;
+
+		next = w->next;
+		if (!hit)
+			continue;
+		w->woken = why == PollReady && !shared;
+		unlink(pd, w);
+		if (!claim(gp, ticket, why, &parked))
+			continue;
+		if (parked)
+			push(l, gp);
+		if (!shared)
+			left &= ~hit;
+	}
+}
+
+/* ---- waiting ---- */
+
+struct iotimer {
+	struct timer t;
+	uint64_t ticket;
+};
+
+static void timedout(struct timer *t, int64_t now)
+{
+	uint64_t ticket = ((struct iotimer *)t)->ticket;
+	g *gp = t->arg;
+	bool parked;
+
+	(void)now;
+	if (claim(gp, ticket, PollTimeout, &parked) && parked)
+		runtime_ready(gp, false);
+}
+
+/* Links w to its descriptor; false: that has changed since it was found not ready. */
+static bool linkup(struct pollwait *w, g *gp, uint64_t ticket)
+{
+	struct polldesc *pd = w->pd;
+	bool same;
+
+	w->gp = gp;
+	w->ticket = ticket;
+	w->woken = false;
+	runtime_lock(&pd->lock);
+	same = pd->registered && !pd->closing &&
+	       !(w->events & PollIn && pd->edgein != w->edgein) &&
+	       !(w->events & PollOut && pd->edgeout != w->edgeout);
+	if (same)
+		link(pd, w);
+	runtime_unlock(&pd->lock);
+	return same;
+}
+
+static void unlinkall(struct pollwait *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (load_acq(&w[i].linked)) {
+			runtime_lock(&w[i].pd->lock);
+			if (w[i].linked)
+				unlink(w[i].pd, &w[i]);
+			runtime_unlock(&w[i].pd->lock);
+		}
+}
+
+static bool commit(g *gp, void *ticket)
+{
+	return cas(&gp->iowait, *(uint64_t *)ticket | Preparing, *(uint64_t *)ticket | Parked);
+}
+
+/*
+ * Until one of n descriptors may be ready, the deadline has passed (0: none) or
+ * somebody interrupts. Each w has pd, events, shared, and the edge counts from
+ * before it was found not ready. Spurious PollReady happens: look again.
+ */
+enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
+{
+	g *gp = getg();
+	uint64_t ticket = (load_rlx(&gp->iowait) & ~(uint64_t)(TicketUnit - 1)) + TicketUnit;
+	struct iotimer t = {.t = {.fn = timedout, .arg = gp}, .ticket = ticket};
+	bool parked;
+
+	store(&gp->iowait, ticket | Preparing);
+	for (size_t i = 0; i < n; i++)
+		w[i].linked = false;
+	for (size_t i = 0; i < n; i++)
+		if (!linkup(&w[i], gp, ticket)) {
+			claim(gp, ticket, PollReady, &parked);
+			break;
+		}
+	if (load(&gp->iowait) == (ticket | Preparing)) {
+		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait + 1);
+		if (deadline)
+			runtime_addtimer(&t.t, deadline);
+		runtime_gopark(commit, &ticket, n ? WaitIO : WaitSleep);
+		if (deadline)
+			runtime_deltimer(&t.t);
+		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait - 1);
+	}
+	unlinkall(w, n);
+	return load(&gp->iowait) & 3;
+}
+
+/* w's owner was woken and has got something: the next one is to look whether there is more. */
+void runtime_pollpass(struct pollwait *w)
+{
+	struct glist l = {0};
+
+	w->woken = false;
+	if (!load_rlx(&w->pd->first))
+		return;
+	runtime_lock(&w->pd->lock);
+	wake(w->pd, w->events, PollReady, &l);
+	runtime_unlock(&w->pd->lock);
+	runtime_injectglist(&l);
+}
+
+int32_t runtime_pollwaiters(void)
+{
+	int32_t n = load_acq(&runtime_gomaxprocs), sum = 0;
+
+	for (int32_t i = 0; i < n; i++)
+		sum += load_rlx(&load_acq(&runtime_allp)[i]->npollwait);
+	return sum;
+}
+
+bool runtime_iointerrupt(g *gp)
+{
+	uint64_t v = load(&gp->iowait);
+	struct glist l = {0};
+	bool parked;
+
+	if (!claim(gp, v & ~(uint64_t)(TicketUnit - 1), PollInterrupt, &parked))
+		return false;
+	if (parked) {
+		push(&l, gp);
+		runtime_injectglist(&l);
+	}
+	return true;
+}
+
+/* ---- closing ---- */
+
+void runtime_pollclose(struct polldesc *pd, int fd)
+{
+	struct glist l = {0};
+
+	runtime_lock(&pd->lock);
+	pd->closing = true;
+	if (pd->registered)
+		runtime_pollerdel(fd);
+	store_rel(&pd->registered, false);
+	wake(pd, PollIn | PollOut, PollClosed, &l);
+	runtime_unlock(&pd->lock);
+	runtime_injectglist(&l);
+}
+
+void runtime_pollclosed(struct polldesc *pd)
+{
+	runtime_lock(&pd->lock);
+	pd->closing = false;
+	store_rel(&pd->registered, false);
+	pd->kind = 0;
+	pd->gen = 0;
+	pd->drained = 0;
+	runtime_unlock(&pd->lock);
+}
+
+/* ---- polling ---- */
+
+static void deliver(const struct pollevent *ev, struct glist *l)
+{
+	struct polldesc *pd = ev->pd;
+
+	runtime_lock(&pd->lock);
+	if (pd->registered) { /* else the event is an older file's */
+		if (ev->hangup)
+			store_rlx(&pd->hangup, true); /* before the count, which releases it */
+		if (ev->events & PollIn)
+			store_rel(&pd->edgein, pd->edgein + 1);
+		if (ev->events & PollOut)
+			store_rel(&pd->edgeout, pd->edgeout + 1);
+		wake(pd, ev->events, PollReady, l);
+	}
+	runtime_unlock(&pd->lock);
+}
+
+/* Who can go on now, or within ns (< 0: no limit), in l, which is the caller's to queue. */
+void runtime_netpoll(int64_t ns, struct glist *l)
+{
+	struct pollevent ev[Events];
+	int n = runtime_pollerwait(ev, Events, ns);
+
+	store_rlx(&polls, load_rlx(&polls) + 1);
+	for (int i = 0; i < n; i++)
+		deliver(&ev[i], l);
+}
+
+/* Without a p, for sysmon: looks when nobody has since the last call. */
+void runtime_netpollstale(void)
+{
+	static uint32_t seen;
+	uint32_t now = load_rlx(&polls);
+	struct glist l = {0};
+
+	if (now == seen && runtime_pollerinited() && runtime_pollwaiters() > 0)
+		runtime_netpoll(0, &l);
+	seen = load_rlx(&polls);
+	runtime_injectglist(&l);
+}
+
+/* ---- fork ---- */
+
+/* The child's world is stopped: the caller alone is left, and waits for nothing. */
+void runtime_netpollfork(void)
+{
+	for (int i = 0; i < Chunks; i++)
+		for (int k = 0; chunks[i] && k < Chunk; k++) {
+			struct polldesc *pd = &chunks[i][k];
+
+			pd->lock.key = 0;
+			pd->first = pd->last = NULL;
+			pd->registered = pd->closing = false;
+		}
+	for (int32_t i = 0; i < runtime_gomaxprocs; i++)
+		runtime_allp[i]->npollwait = 0;
+	runtime_pollerfork();
+}
