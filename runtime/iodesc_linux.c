@@ -62,21 +62,30 @@ static bool isfile(const struct stat *st)
 	       (S_ISCHR(st->st_mode) && st->st_rdev >> 8 == MemoryMajor);
 }
 
-noinline enum iokind runtime_ioclassify(struct polldesc *pd, int fd)
+static enum iokind kindof(int fd)
 {
-	enum iokind kind = KindAsk;
 	struct stat st;
 
 	if (arch_syscall3(SYS_fstat, fd, (long)&st, 0) < 0)
-		return KindFile; /* the plain call has the right error; nothing to remember */
+		return KindUnknown;
 	if (S_ISSOCK(st.st_mode))
-		kind = socketkind(fd);
-	else if (S_ISFIFO(st.st_mode))
-		kind = KindPipe;
-	else if (isfile(&st))
-		kind = KindFile;
-	store_rlx(&pd->kind, (uint8_t)kind);
-	return kind;
+		return socketkind(fd);
+	if (S_ISFIFO(st.st_mode))
+		return KindPipe;
+	return isfile(&st) ? KindFile : KindAsk;
+}
+
+/* Under the lock, and not while the number changes hands: what is kept is of the file that it means. */
+noinline enum iokind runtime_ioclassify(struct polldesc *pd, int fd)
+{
+	enum iokind kind;
+
+	runtime_lock(&pd->lock);
+	kind = kindof(fd);
+	if (!pd->closing)
+		store_rlx(&pd->kind, (uint8_t)kind);
+	runtime_unlock(&pd->lock);
+	return kind ? kind : KindFile; /* not open: the plain call has the right error */
 }
 
 static int64_t limit(int fd, int name)
@@ -87,27 +96,41 @@ static int64_t limit(int fd, int name)
 	return tv.tv_sec * INT64_C(1000000000) + tv.tv_usec * 1000;
 }
 
+static noinline void learn(struct polldesc *pd, int fd, uint32_t gen)
+{
+	long flags = arch_syscall3(SYS_fcntl, fd, F_GETFL, 0);
+	bool socket = pd->kind == KindTcp || pd->kind == KindSocket;
+
+	pd->nonblock = flags >= 0 && flags & O_NONBLOCK;
+	pd->limitin = socket ? limit(fd, SO_RCVTIMEO) : 0;
+	pd->limitout = socket ? limit(fd, SO_SNDTIMEO) : 0;
+	store_rel(&pd->gen, pd->closing || flags < 0 ? 0 : gen);
+}
+
 void runtime_ioknow(struct polldesc *pd, int fd)
 {
 	uint32_t gen = load_acq(&generation);
-	bool socket = pd->kind == KindTcp || pd->kind == KindSocket;
 
 	if (likely(load_acq(&pd->gen) == gen))
 		return;
-	pd->nonblock = arch_syscall3(SYS_fcntl, fd, F_GETFL, 0) & O_NONBLOCK;
-	pd->limitin = socket ? limit(fd, SO_RCVTIMEO) : 0;
-	pd->limitout = socket ? limit(fd, SO_SNDTIMEO) : 0;
-	store_rel(&pd->gen, gen);
+	runtime_lock(&pd->lock);
+	learn(pd, fd, gen);
+	runtime_unlock(&pd->lock);
 }
 
 /* ---- new numbers ---- */
+
+static inline bool known(struct polldesc *pd)
+{
+	return load_rlx(&pd->kind) || load_rlx(&pd->registered) || load_rlx(&pd->closing);
+}
 
 void runtime_iofresh(int fd)
 {
 	struct polldesc *pd = runtime_polldesc(fd, false);
 
-	if (pd && (load_rlx(&pd->kind) || load_rlx(&pd->registered)))
-		runtime_pollclosed(pd);
+	if (pd && known(pd))
+		runtime_pollfresh(pd);
 }
 
 /* A connection is of its listener's kind and has its limits, but is not non-blocking unless asked. */
@@ -131,13 +154,14 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 static long replace(const struct iocall *c, int fd)
 {
 	struct polldesc *pd = runtime_polldesc(fd, false);
+	uint32_t which;
 	long r;
 
-	if (!pd || !(load_rlx(&pd->kind) || load_rlx(&pd->registered)))
+	if (!pd || !known(pd))
 		return plain(c);
-	runtime_pollclose(pd, fd);
+	which = runtime_pollclose(pd, fd);
 	r = plain(c);
-	runtime_pollclosed(pd);
+	runtime_pollclosed(pd, which);
 	return r;
 }
 
@@ -172,9 +196,9 @@ static void eachknown(unsigned first, unsigned last, bool over)
 
 		if (!pd)
 			fd |= 511; /* nor of its neighbours */
-		else if (over && pd->closing)
-			runtime_pollclosed(pd);
-		else if (!over && (load_rlx(&pd->kind) || load_rlx(&pd->registered)))
+		else if (over && load_rlx(&pd->closing))
+			runtime_pollfresh(pd);
+		else if (!over && known(pd))
 			runtime_pollclose(pd, (int)fd);
 	}
 }

@@ -102,15 +102,25 @@ static bool impatient(int fd)
 	       t.c_cc[VMIN] == 0;
 }
 
-/* By poll; when that says ready, another may still be faster: the p is let go. */
+static bool askready(struct io *io)
+{
+	if (io->dir == PollOut)
+		return pollnow(io->fd, POLLOUT);
+	return pollnow(io->fd, POLLIN) || impatient(io->fd);
+}
+
+/* By poll; when that says ready, another process may still be faster: the p is let go. */
 static long askfirst(struct io *io)
 {
 	const struct iocall *c = &io->try;
+	long r = -EAGAIN;
 
-	if (!pollnow(io->fd, io->dir == PollIn ? POLLIN : POLLOUT) &&
-	    !(io->dir == PollIn && impatient(io->fd)))
-		return -EAGAIN;
-	return runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+	if (!runtime_pollask(io->pd, io->dir))
+		return r;
+	if (askready(io))
+		r = runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+	runtime_pollasked(io->pd, io->dir);
+	return r;
 }
 
 /* It was emptied, and nothing has come since. */
@@ -167,7 +177,7 @@ static bool done(struct io *io, long *r)
 	if (io->asks)
 		return true;
 	if (*r == -ENOTSOCK)
-		runtime_pollclosed(io->pd);
+		runtime_pollfresh(io->pd);
 	else if (io->pd->kind == KindPipe)
 		store_rlx(&io->pd->kind, (uint8_t)KindAsk);
 	else
@@ -465,8 +475,8 @@ static void setlimit(int fd, int64_t ns)
 
 /*
  * connect cannot be asked not to wait but by O_NONBLOCK or a time-out. The shortest time-out
- * is set for the moment (the socket is not connected: nobody else can be sending), after
- * which the kernel goes on connecting by itself; then the goroutine waits until the
+ * is set for the moment (the socket is not connected: nobody else can be sending): a tick
+ * of the kernel's clock, for which the p goes to others at once. After that the kernel goes on connecting by itself; then the goroutine waits until the
  * socket is writable, and asks again for the result. A Unix socket's connect
  * waits for room in the listener's queue, which nobody reports: a plain call.
  */
@@ -483,7 +493,9 @@ long runtime_ioconnect(const struct iocall *c)
 	if (io.pd->nonblock)
 		return IoPlain;
 	setlimit(io.fd, 1000);
-	r = runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], 0, 0, 0);
+	runtime_entersyscallblock();
+	r = syscallof(c);
+	runtime_exitsyscall();
 	setlimit(io.fd, io.pd->limitout);
 	if (r != -EINPROGRESS)
 		return r;

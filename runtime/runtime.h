@@ -521,8 +521,11 @@ struct polldesc {
 	uint32_t edgein, edgeout; /* atomic; edges seen so far. Written under lock */
 	struct pollwait *first, *last; /* under lock, as the flags */
 	bool registered;	  /* with the poller */
-	bool closing;		  /* its number is being closed or given to another file */
+	uint32_t closing;	  /* its number is being closed or given to another file: by which of closes; 0: not */
+	uint32_t closes;	  /* so far */
 	bool hangup;		  /* an event told more than readiness: a short read says nothing any more */
+	uint8_t turnedaway;	  /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
+	g *asking[2];		  /* who asks about input, and about output */
 
 	/* runtime/iocall_linux.c; hints, by any goroutine that uses the descriptor. All zero: nothing known. */
 	uint8_t kind;
@@ -547,9 +550,12 @@ struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, or fd is ou
 int runtime_pollopen(struct polldesc *pd, int fd);
 enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);
 void runtime_pollpass(struct pollwait *w);
+bool runtime_pollask(struct polldesc *pd, uint32_t dir);
+void runtime_pollasked(struct polldesc *pd, uint32_t dir);
 bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
-void runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
-void runtime_pollclosed(struct polldesc *pd);
+uint32_t runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
+void runtime_pollclosed(struct polldesc *pd, uint32_t which);
+void runtime_pollfresh(struct polldesc *pd); /* its number was just given out to a new file */
 int32_t runtime_pollwaiters(void); /* goroutines in pollwait */
 void runtime_netpoll(int64_t ns, struct glist *l);
 void runtime_netpollstale(void);

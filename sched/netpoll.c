@@ -264,6 +264,43 @@ void runtime_pollpass(struct pollwait *w)
 	runtime_injectglist(&l);
 }
 
+/*
+ * Where a call can only be made after a look whether it will wait (accept, terminals),
+ * one goroutine at a time does so: of two that look together the slower would wait
+ * in the kernel, where close does not wake it. False: another does; wait for an edge.
+ * When it is done, who was turned away is let look, by what counts as an edge.
+ */
+bool runtime_pollask(struct polldesc *pd, uint32_t dir)
+{
+	g *gp = getg(), **who = &pd->asking[dir == PollOut];
+	bool mine;
+
+	runtime_lock(&pd->lock);
+	mine = !*who || *who == gp; /* gp's own: it left by longjmp from a handler */
+	if (mine)
+		*who = gp;
+	else
+		pd->turnedaway |= dir;
+	runtime_unlock(&pd->lock);
+	return mine;
+}
+
+void runtime_pollasked(struct polldesc *pd, uint32_t dir)
+{
+	struct glist l = {0};
+
+	runtime_lock(&pd->lock);
+	pd->asking[dir == PollOut] = NULL;
+	if (pd->turnedaway & dir) {
+		pd->turnedaway &= (uint8_t)~dir;
+		store_rel(dir == PollIn ? &pd->edgein : &pd->edgeout,
+			  (dir == PollIn ? pd->edgein : pd->edgeout) + 1);
+		wake(pd, dir, PollReady, &l);
+	}
+	runtime_unlock(&pd->lock);
+	runtime_injectglist(&l);
+}
+
 int32_t runtime_pollwaiters(void)
 {
 	int32_t n = load_acq(&runtime_gomaxprocs), sum = 0;
@@ -290,28 +327,50 @@ bool runtime_iointerrupt(g *gp)
 
 /* ---- closing ---- */
 
-void runtime_pollclose(struct polldesc *pd, int fd)
+uint32_t runtime_pollclose(struct polldesc *pd, int fd)
 {
 	struct glist l = {0};
+	uint32_t which;
 
 	runtime_lock(&pd->lock);
-	pd->closing = true;
+	if (++pd->closes == 0)
+		pd->closes = 1;
+	pd->closing = which = pd->closes;
 	if (pd->registered)
 		runtime_pollerdel(fd);
 	store_rel(&pd->registered, false);
 	wake(pd, PollIn | PollOut, PollClosed, &l);
 	runtime_unlock(&pd->lock);
 	runtime_injectglist(&l);
+	return which;
 }
 
-void runtime_pollclosed(struct polldesc *pd)
+/* lock held */
+static void forget(struct polldesc *pd)
 {
-	runtime_lock(&pd->lock);
-	pd->closing = false;
+	pd->closing = 0;
 	store_rel(&pd->registered, false);
 	pd->kind = 0;
 	pd->gen = 0;
 	pd->drained = 0;
+}
+
+/*
+ * That close is over. Between the kernel's part of it and this another goroutine may have been
+ * given the number, and wait there already: then all this is done (pollfresh).
+ */
+void runtime_pollclosed(struct polldesc *pd, uint32_t which)
+{
+	runtime_lock(&pd->lock);
+	if (pd->closing == which)
+		forget(pd);
+	runtime_unlock(&pd->lock);
+}
+
+void runtime_pollfresh(struct polldesc *pd)
+{
+	runtime_lock(&pd->lock);
+	forget(pd);
 	runtime_unlock(&pd->lock);
 }
 
@@ -369,7 +428,9 @@ void runtime_netpollfork(void)
 
 			pd->lock.key = 0;
 			pd->first = pd->last = NULL;
-			pd->registered = pd->closing = false;
+			pd->asking[0] = pd->asking[1] = NULL;
+			pd->registered = false;
+			pd->closing = 0;
 		}
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++)
 		runtime_allp[i]->npollwait = 0;

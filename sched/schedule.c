@@ -71,25 +71,28 @@ static void injectglobal(struct glist *l)
 		runtime_startm(NULL, false);
 }
 
-/* Parked goroutines in the caller's hand become runnable, in their order. */
+/* Parked goroutines in the caller's hand become runnable, in their order; from any thread. */
 void runtime_injectglist(struct glist *l)
 {
-	p *pp = getg()->m->p;
-	g *gp, *next;
+	g *me = getg(), *gp, *next;
 
 	if (!l->head)
 		return;
-	for (gp = l->head; gp; gp = gp->schedlink)
+	for (gp = l->head; me && gp; gp = gp->schedlink)
 		store_rlx(&gp->status, Grunnable);
-	if (!pp) {
+	if (me && !me->m->p) {
 		injectglobal(l);
 		return;
 	}
 	for (gp = l->head; gp; gp = next) {
 		next = gp->schedlink;
-		runtime_runqput(pp, gp, false);
+		if (me)
+			runtime_runqput(me->m->p, gp, false);
+		else
+			runtime_readyforeign(gp);
 	}
-	runtime_wakep();
+	if (me)
+		runtime_wakep();
 }
 
 /* Work was queued: make sure that somebody looks for it if a p is idle. */

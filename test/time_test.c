@@ -46,6 +46,9 @@ void runtime_sysfree(void *p, size_t n)
 int64_t runtime_nanotime(void) { return 0; }
 void runtime_osyield(void) {}
 void runtime_futexwakeup(uint32_t *addr, int n) { (void)addr, (void)n; }
+bool runtime_pollerinited(void) { return false; }
+void runtime_pollerbreak(void) {}
+void runtime_netpoll(int64_t ns, struct glist *l) { (void)ns, (void)l; }
 void runtime_startm(p *pp, bool spinning) { (void)pp, (void)spinning; }
 void runtime_ready(g *gp, bool next) { (void)gp, (void)next; }
 void runtime_goready(g *gp) { (void)gp; }
