@@ -201,7 +201,7 @@ static alignas(64) char firstchunk[16 << 10] bigbss;
 
 enum { PersistChunk = 256 << 10 };
 
-void *runtime_persistentalloc(size_t n, size_t align)
+void *runtime_persistenttry(size_t n, size_t align)
 {
 	char *p;
 
@@ -213,13 +213,22 @@ void *runtime_persistentalloc(size_t n, size_t align)
 		p = runtime_sysalloc(chunk);
 		if (!p) {
 			runtime_unlock(&persist.lock);
-			runtime_fatal("out of memory for the runtime's own structures");
+			return NULL;
 		}
 		persist.end = p + chunk;
 		p = (char *)(((uintptr_t)p + align - 1) & -align);
 	}
 	persist.p = p + n;
 	runtime_unlock(&persist.lock);
+	return p;
+}
+
+void *runtime_persistentalloc(size_t n, size_t align)
+{
+	void *p = runtime_persistenttry(n, align);
+
+	if (!p)
+		runtime_fatal("out of memory for the runtime's own structures");
 	return p;
 }
 

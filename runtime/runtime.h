@@ -198,6 +198,7 @@ struct p {
 	uint32_t syscalltick; /* counts system calls, likewise */
 	bool preempt;	      /* atomic; sysmon asks for the slice back, the next schedule clears it */
 	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
+	bool globalfirst;     /* the next schedule looks at the global queue first; its m's */
 	uint64_t goidcache, goidcacheend;
 	p *stealfrom;	    /* whom its m looked at last to steal from, */
 	uint32_t stealtick; /* and how far that one was */
@@ -248,8 +249,8 @@ struct sched {
 	uint32_t dying;		/* atomic; tid of the thread that reports the end */
 
 	mutex gflock; /* the global free gs and allgs */
-	g **gfree;    /* ngfree of them, room for capgfree */
-	int32_t ngfree, capgfree;
+	g **gfree;    /* ngfree of them, room for all on allgs */
+	int32_t ngfree;
 	int32_t ngfreebig; /* atomic; dead gs with other stacks, see stack.c */
 
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
@@ -319,7 +320,8 @@ void runtime_osyield(void);
 int64_t runtime_nanotime(void);
 void *runtime_sysalloc(size_t n);   /* zeroed pages, NULL when there is none */
 void runtime_sysfree(void *p, size_t n);
-void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; throws when out of memory */
+void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; fatal when out of memory */
+void *runtime_persistenttry(size_t n, size_t align);   /* the same, NULL when out of memory */
 void runtime_mallocinit(void);
 
 /* ---- runtime/gc.c ---- */
@@ -401,7 +403,7 @@ _Noreturn void runtime_goexit(void); /* ends the running goroutine */
 void runtime_finishswitch(m *mp);
 void runtime_allgs(void (*fn)(g *, void *), void *arg);
 bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without waiting for the lock, for the dying */
-void runtime_addallg(g *gp);
+bool runtime_addallg(g *gp); /* false: out of memory */
 void runtime_gfpurge(p *pp);
 void runtime_gfscavenge(void);
 void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
@@ -442,6 +444,7 @@ void runtime_mstartm0(void);
 _Noreturn void runtime_mexit(bool osstack);
 void runtime_mcommoninit(m *mp, int64_t id);
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
+bool runtime_newthread(m *mp);
 void runtime_stopm(void);
 void runtime_startm(p *pp, bool spinning);
 void runtime_handoffp(p *pp);

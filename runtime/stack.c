@@ -151,7 +151,10 @@ g *runtime_stackalloc(size_t bytes)
 		return NULL;
 	gp = slotinit(lo, slotsize(class), index);
 	gp->sizeclass = (uint8_t)class;
-	runtime_addallg(gp);
+	if (!runtime_addallg(gp)) {
+		runtime_sysfree((void *)lo, slotsize(class)); /* it stays a hole in the arena */
+		return NULL;
+	}
 	return gp;
 }
 

@@ -8,6 +8,8 @@
  */
 #include "runtime.h"
 
+#include <errno.h>
+
 m runtime_m0;
 m *runtime_allm;
 
@@ -95,18 +97,7 @@ void runtime_mstartm0(void)
 	runtime_initsig();
 }
 
-struct newm {
-	m *mp;
-	int err;
-};
-
-static void newm0(void *arg)
-{
-	struct newm *n = arg;
-
-	n->err = runtime_newosproc(n->mp);
-}
-
+/* NULL: out of memory. */
 static m *allocm(void)
 {
 	m *mp;
@@ -121,7 +112,9 @@ static m *allocm(void)
 		return mp;
 	}
 	runtime_unlock(&runtime_sched.lock);
-	mp = runtime_persistentalloc(sizeof *mp, 64);
+	mp = runtime_persistenttry(sizeof *mp, 64);
+	if (!mp)
+		return NULL;
 	runtime_lock(&runtime_sched.lock);
 	runtime_mcommoninit(mp, runtime_sched.mnext++);
 	runtime_unlock(&runtime_sched.lock);
@@ -148,26 +141,67 @@ static noinline void newmfailed(int err)
 			      -err, runtime_mcount());
 }
 
+/* What a new m was to run on, and its being counted as spinning, are given back. */
+static void unstart(p *pp, bool spinning)
+{
+	if (spinning)
+		xadd(&runtime_sched.nmspinning, -1);
+	if (!pp)
+		return;
+	runtime_lock(&runtime_sched.lock);
+	runtime_pidleput(pp);
+	runtime_unlock(&runtime_sched.lock);
+}
+
+/* mp, set up by newm, gets its thread. On g0. False: refused, said so, and all given back. */
+bool runtime_newthread(m *mp)
+{
+	p *pp = mp->nextp;
+	bool spinning = mp->spinning;
+	int err = runtime_newosproc(mp);
+
+	if (err == 0)
+		return true;
+	mp->spinning = false;
+	mp->nextp = NULL;
+	freem(mp);
+	newmfailed(err);
+	unstart(pp, spinning);
+	return false;
+}
+
+struct newm {
+	m *mp;
+	bool ok;
+};
+
+static void newm0(void *arg)
+{
+	struct newm *n = arg;
+
+	n->ok = runtime_newthread(n->mp);
+}
+
 /*
  * A thread that runs fn, if any, and then goroutines on pp. spinning: it is
- * counted in nmspinning already. False: no thread could be had, and said so.
+ * counted in nmspinning already. False: no thread could be had; it was said, and
+ * pp is idle.
  */
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 {
 	struct newm n = {.mp = allocm()};
 
+	if (!n.mp) {
+		newmfailed(-ENOMEM);
+		unstart(pp, spinning);
+		return false;
+	}
 	n.mp->mstartfn = fn;
 	n.mp->nextp = pp;
 	n.mp->spinning = spinning;
 	n.mp->threadstack = stack;
 	runtime_systemstack(newm0, &n);
-	if (n.err == 0)
-		return true;
-	n.mp->spinning = false;
-	n.mp->nextp = NULL;
-	freem(n.mp);
-	newmfailed(n.err);
-	return false;
+	return n.ok;
 }
 
 /* ---- sleeping and waking ---- */
@@ -217,13 +251,7 @@ void runtime_startm(p *pp, bool spinning)
 		runtime_notewakeup(&mp->park);
 		return;
 	}
-	if (runtime_newm(NULL, pp, spinning, NULL))
-		return;
-	if (spinning)
-		xadd(&runtime_sched.nmspinning, -1);
-	runtime_lock(&runtime_sched.lock);
-	runtime_pidleput(pp);
-	runtime_unlock(&runtime_sched.lock);
+	runtime_newm(NULL, pp, spinning, NULL);
 }
 
 /* Part with pp, whose m blocks: to another m if there is work for it, else it is idle. */
@@ -270,7 +298,7 @@ _Noreturn void runtime_mexit(bool osstack)
 	runtime_handoffp(runtime_releasep());
 	if (osstack) {
 		runtime_lock(&runtime_sched.lock);
-		runtime_sched.nmfreed++;
+		runtime_sched.nmidlelocked++;
 		runtime_checkdead();
 		runtime_unlock(&runtime_sched.lock);
 		for (;;)
@@ -311,9 +339,11 @@ static _Noreturn void deadlock(const char *msg)
 }
 
 /*
- * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer, a
- * thread of the program's own (sysmon looks again while there are any) and an
- * m in a system call can still wake somebody.
+ * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer and
+ * an m in a system call can still wake somebody, and so can a thread of the
+ * program's own. When one of those ends nobody is told, so sysmon looks again and
+ * again while there are any. An m that ends (mexit) is taken for one from when it
+ * is counted in nmfreed until its thread is gone.
  */
 void runtime_checkdead(void)
 {
@@ -326,9 +356,12 @@ void runtime_checkdead(void)
 		return;
 	if (run < 0)
 		runtime_throw("checkdead: inconsistent counts");
-	if (runtime_foreignthreads(runtime_mcount()) > 0 || runtime_nexttimer() ||
-	    runtime_pollwaiters() > 0)
+	if (runtime_nexttimer() || runtime_pollwaiters() > 0)
 		return;
+	if (runtime_foreignthreads(runtime_mcount()) > 0) {
+		runtime_sysmonwake();
+		return;
+	}
 	runtime_allgs(count, &c);
 	if (c.other)
 		return; /* one is between a queue and an m */

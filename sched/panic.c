@@ -24,6 +24,7 @@ struct trying {
 	struct trying *up;
 	struct go_deferred *mark;  /* the newest deferred call outside it */
 	struct panicking *panics;  /* the panics outside it */
+	const char *msg;	   /* of the panic that it stopped */
 	jmp_buf env;
 };
 
@@ -71,11 +72,13 @@ void runtime_rundefers(void)
 
 /* ---- recover ---- */
 
-/* The message outlives the frames that are jumped over. */
+/* The message outlives the frames that are jumped over. A goroutine's first needs memory for that. */
 static const char *keepmsg(g *gp, const char *msg)
 {
 	if (!gp->panicmsg)
-		gp->panicmsg = runtime_persistentalloc(MaxMessage, 1);
+		gp->panicmsg = runtime_persistenttry(MaxMessage, 1);
+	if (unlikely(!gp->panicmsg))
+		return "panic (out of memory for its message)";
 	return memcpy(gp->panicmsg, msg, MaxMessage);
 }
 
@@ -92,7 +95,7 @@ const char *go_try(void (*fn)(void *), void *arg)
 	gp = getg();
 	gp->trying = t.up;
 	gp->panics = t.panics;
-	return stopped ? gp->panicmsg : NULL;
+	return stopped ? t.msg : NULL;
 }
 
 /* ---- panic ---- */
@@ -134,6 +137,6 @@ _Noreturn void go_panic(const char *fmt, ...)
 	rundefers(gp->trying ? gp->trying->mark : NULL);
 	if (!gp->trying)
 		die(&p);
-	keepmsg(gp, p.msg);
+	gp->trying->msg = keepmsg(gp, p.msg);
 	longjmp(gp->trying->env, 1);
 }

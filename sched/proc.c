@@ -52,28 +52,40 @@ static struct {
 	size_t n, cap;
 } all; /* under sched.gflock */
 
-void runtime_addallg(g *gp)
+/* Room for more, here and, as each may die, on sched.gfree. sched.gflock held. */
+static bool growall(void)
 {
-	static g *first[32];
+	enum { First = 32 };
+	static g *first[2 * First];
+	struct sched *s = &runtime_sched;
+	size_t cap = all.cap ? all.cap * 16 : First;
+	g **v = all.cap ? runtime_sysalloc(2 * cap * sizeof *v) : first;
+
+	if (!v)
+		return false;
+	if (all.cap) {
+		memcpy(v, all.v, all.n * sizeof *v);
+		memcpy(v + cap, s->gfree, (size_t)s->ngfree * sizeof *v);
+	}
+	if (all.v && all.v != first)
+		runtime_sysfree(all.v, 2 * all.cap * sizeof *v);
+	s->gfree = v + cap;
+	all.v = v;
+	all.cap = cap;
+	return true;
+}
+
+/* False: out of memory. */
+bool runtime_addallg(g *gp)
+{
+	bool room;
 
 	runtime_lock(&runtime_sched.gflock);
-	if (all.n == all.cap) {
-		size_t cap = all.cap ? all.cap * 16 : nelem(first);
-		g **v = all.cap ? runtime_sysalloc(cap * sizeof *v) : first;
-
-		if (!v) {
-			runtime_unlock(&runtime_sched.gflock);
-			runtime_fatal("out of memory for the list of goroutines");
-		}
-		if (all.cap)
-			memcpy(v, all.v, all.n * sizeof *v);
-		if (all.v && all.v != first)
-			runtime_sysfree(all.v, all.cap * sizeof *v);
-		all.v = v;
-		all.cap = cap;
-	}
-	all.v[all.n++] = gp;
+	room = all.n < all.cap || growall();
+	if (room)
+		all.v[all.n++] = gp;
 	runtime_unlock(&runtime_sched.gflock);
+	return room;
 }
 
 /* fn must not make or end goroutines. */
@@ -111,24 +123,9 @@ int runtime_gcount(void)
  * ---- free gs ----
  *
  * Pointers in arrays, a p's and the global one, not lists: a g that was used on
- * another CPU is not touched before it is used on this one.
+ * another CPU is not touched before it is used on this one. The global one has
+ * room for all that exist (growall), so that the end of a goroutine needs no memory.
  */
-
-static void growgfree(void)
-{
-	struct sched *s = &runtime_sched;
-	int32_t cap = s->capgfree ? s->capgfree * 2 : 512;
-	g **v = runtime_sysalloc((size_t)cap * sizeof *v);
-
-	if (!v)
-		runtime_fatal("out of memory for the list of free goroutines");
-	if (s->gfree) {
-		memcpy(v, s->gfree, (size_t)s->ngfree * sizeof *v);
-		runtime_sysfree(s->gfree, (size_t)s->capgfree * sizeof *v);
-	}
-	s->gfree = v;
-	s->capgfree = cap;
-}
 
 /* The n oldest of pp's free gs to the global ones. */
 static noinline void gfputslow(p *pp, int32_t n)
@@ -136,8 +133,6 @@ static noinline void gfputslow(p *pp, int32_t n)
 	struct sched *s = &runtime_sched;
 
 	runtime_lock(&s->gflock);
-	while (s->ngfree + n > s->capgfree)
-		growgfree();
 	memcpy(s->gfree + s->ngfree, pp->gfree, (size_t)n * sizeof *pp->gfree);
 	store_rlx(&s->ngfree, s->ngfree + n);
 	memmove(pp->gfree, pp->gfree + n, (size_t)(pp->ngfree - n) * sizeof *pp->gfree);
@@ -399,8 +394,10 @@ static inline g *nextlocal(g *gp, p *pp)
 
 	if (unlikely(load_rlx(&runtime_sched.gcwaiting) || load_rlx(&pp->preempt) || gp->lockedm))
 		return NULL;
-	if (unlikely(n % 61 == 0 && load_rlx(&runtime_sched.runqsize)))
+	if (unlikely(n % 61 == 0 && load_rlx(&runtime_sched.runqsize))) {
+		pp->globalfirst = true;
 		return NULL;
+	}
 	if (unlikely(n % 8 == 0 && load_rlx(&pp->timer0when)))
 		return NULL;
 	next = runtime_runqget(pp, &inherit);

@@ -2,8 +2,8 @@
 /*
  * schedule.c - one round of the scheduler: find a runnable goroutine, run it.
  *
- * Work is looked for in this order: timers that are due, every 61st time the
- * global queue, this p's ring, the global queue, other ps' rings. An m that
+ * Work is looked for in this order: timers that are due, every 61st time and at
+ * the end of a slice the global queue, this p's ring, the global queue, other ps' rings. An m that
  * found nothing spins (is counted in nmspinning and goes on looking) while at
  * most half of the busy ps do; then it gives its p back and sleeps.
  *
@@ -183,14 +183,15 @@ static g *stealwork(p *pp, int64_t *next)
 	return NULL;
 }
 
-/* A p for this m, which then spins again, if one is idle and there is work. */
+/* A p for this m, which has none, if one is idle and there is work; the m then spins again. */
 static p *recheck(m *mp)
 {
 	p *pp = NULL;
+	int32_t n = load_acq(&runtime_gomaxprocs); /* pairs with procresize, after growallp */
 	bool work = load(&runtime_sched.runqsize) > 0;
 
-	for (int32_t i = 0; i < runtime_gomaxprocs && !work; i++)
-		work = !runtime_runqempty(runtime_allp[i]);
+	for (int32_t i = 0; i < n && !work; i++)
+		work = !runtime_runqempty(load_acq(&runtime_allp)[i]);
 	if (!work)
 		return NULL;
 	runtime_lock(&runtime_sched.lock);
@@ -229,6 +230,19 @@ static g *pollget(p *pp)
 	return runtime_runqget(pp, &(bool){false});
 }
 
+/*
+ * Whether the global queue goes first. Goroutines that hand the p to each other
+ * through runnext are one execute to schedtick: their turns are counted by
+ * nextlocal and endslice, which leave a mark.
+ */
+static bool globalturn(p *pp)
+{
+	bool turn = pp->globalfirst || pp->schedtick % 61 == 0;
+
+	pp->globalfirst = false;
+	return turn;
+}
+
 /* With the p still held: everything that can be had without giving it up. */
 static g *findlocal(m *mp, p *pp, bool *inherit)
 {
@@ -238,7 +252,7 @@ static g *findlocal(m *mp, p *pp, bool *inherit)
 	*inherit = false;
 	if (load_rlx(&pp->timer0when))
 		runtime_checktimers(pp, runtime_nanotime());
-	if (pp->schedtick % 61 == 0 && (gp = globget(pp, 1)))
+	if (globalturn(pp) && (gp = globget(pp, 1)))
 		return gp;
 	if ((gp = runtime_runqget(pp, inherit)))
 		return gp;
@@ -329,6 +343,7 @@ static void endslice(p *pp)
 	g *next = xchg(&pp->runnext, NULL);
 
 	store_rlx(&pp->preempt, false);
+	pp->globalfirst = true;
 	pp->schedtick++;
 	if (next)
 		runtime_runqput(pp, next, false);

@@ -9,7 +9,7 @@
 #include "runtime.h"
 
 enum { SliceNs = 10 * 1000 * 1000, FastUs = 20, SlowUs = 10 * 1000, PatienceRounds = 50 };
-enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000 };
+enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000, RetryNs = 10 * 1000 * 1000 };
 
 /* What was seen of each p at the last look; only sysmon's. */
 struct seen {
@@ -71,26 +71,33 @@ static int retake(int64_t now)
 	return n;
 }
 
-/* No p runs: sleep until one does. Ends at the next timer, if nobody else sleeps for it. */
+/* How long to sleep when nobody runs. After sysmonwait was set, for readyforeign may be at it. */
+static int64_t deeptimeout(void)
+{
+	if (load(&runtime_sched.newmfailed))
+		return RetryNs;
+	return runtime_foreignthreads(runtime_mcount()) > 0 ? ForeignWaitNs : -1;
+}
+
+/*
+ * No p runs: sleep until one does. Before that, and each time the sleep was
+ * limited, see whether one ever will.
+ */
 static void deepsleep(void)
 {
 	struct sched *s = &runtime_sched;
-	int64_t ns = -1;
+	int64_t ns;
 
 	runtime_lock(&s->lock);
 	if (!load(&s->gcwaiting) && load(&s->npidle) != (uint32_t)runtime_gomaxprocs) {
 		runtime_unlock(&s->lock);
 		return;
 	}
+	runtime_checkdead();
 	store(&s->sysmonwait, 1);
-	if (runtime_foreignthreads(runtime_mcount()) > 0)
-		ns = ForeignWaitNs;
+	ns = deeptimeout();
 	runtime_unlock(&s->lock);
-	if (!runtime_notetsleep(&s->sysmonnote, ns)) {
-		runtime_lock(&s->lock);
-		runtime_checkdead();
-		runtime_unlock(&s->lock);
-	}
+	runtime_notetsleep(&s->sysmonnote, ns);
 	if (!xchg(&s->sysmonwait, 0))
 		runtime_notesleep(&s->sysmonnote); /* a waker is on its way */
 	runtime_noteclear(&s->sysmonnote);

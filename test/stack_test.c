@@ -46,9 +46,21 @@ void runtime_unlock(mutex *l)
 	cr_assert_eq(--l->key, 0u);
 }
 
-void runtime_addallg(g *gp)
+static bool noroom;
+
+bool runtime_addallg(g *gp)
 {
-	made[nmade++] = gp;
+	if (!noroom)
+		made[nmade++] = gp;
+	return !noroom;
+}
+
+static uintptr_t unmapped;
+
+void runtime_sysfree(void *p, size_t n)
+{
+	unmapped = (uintptr_t)p;
+	cr_assert_eq(munmap(p, n), 0);
 }
 
 _Noreturn void runtime_fatal(const char *msg)
@@ -143,6 +155,16 @@ Test(stack, too_large_is_refused)
 	cr_expect_null(runtime_stackalloc((size_t)1 << 50));
 	check_layout(runtime_stackalloc(0), StackUsable);
 	cr_expect_eq(nmade, 1);
+}
+
+Test(stack, one_that_cannot_be_listed_is_refused)
+{
+	init(0);
+	noroom = true;
+	cr_expect_null(runtime_stackalloc(0));
+	cr_expect_neq(unmapped, 0);
+	noroom = false;
+	check_layout(runtime_stackalloc(0), StackUsable);
 }
 
 Test(stack, large_ones_are_used_again)
