@@ -470,6 +470,10 @@ void runtime_gcstopm(void);
 void runtime_lockosthread(void); /* the runtime's own lock of g and m, nests */
 void runtime_unlockosthread(void);
 
+/* ---- sched/template.c ---- */
+void runtime_starttemplate(void);
+bool runtime_templatenewm(m *mp);
+
 /* ---- sched/syscall.c ---- */
 void runtime_entersyscall(void);
 void runtime_entersyscallblock(void); /* the p is given away at once */

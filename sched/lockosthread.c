@@ -41,6 +41,7 @@ void go_lock_os_thread(void)
 {
 	g *gp = runtime_need_g("go_lock_os_thread");
 
+	runtime_starttemplate();
 	if (++gp->lockedext == 0)
 		go_panic("LockOSThread nesting overflow");
 	wire(gp);

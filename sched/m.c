@@ -200,6 +200,8 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 	n.mp->nextp = pp;
 	n.mp->spinning = spinning;
 	n.mp->threadstack = stack;
+	if (runtime_templatenewm(n.mp))
+		return true;
 	runtime_systemstack(newm0, &n);
 	return n.ok;
 }
@@ -296,6 +298,7 @@ _Noreturn void runtime_mexit(bool osstack)
 	m *mp = getg()->m;
 
 	runtime_handoffp(runtime_releasep());
+	mp->lockedg = NULL; /* not before: a wired m's thread begets none, see template.c */
 	if (osstack) {
 		runtime_lock(&runtime_sched.lock);
 		runtime_sched.nmidlelocked++;

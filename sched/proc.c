@@ -520,7 +520,6 @@ static void exit0(g *gp)
 
 	if (gp->lockedm) { /* its thread is its own to end: Go's rule */
 		gp->lockedm = NULL;
-		mp->lockedg = NULL;
 		gp->lockedext = gp->lockedint = 0;
 		gp->m = NULL;
 		mp->curg = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sched.c - the scheduler's corners: who is dead, who is next, no more memory. */
+/* sched.c - the scheduler's corners: who is dead, who is next, whose thread begets whose, no more memory. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -189,6 +190,74 @@ static void global_turn(void)
 	CHECK(took[nelem(took) / 2] <= 60 * MS);
 }
 
+/* ---- what a wired goroutine does to its thread stays there ---- */
+
+static cpu_set_t before;
+static int spread;
+
+static void marks_thread(void)
+{
+	cpu_set_t one;
+	int cpu = 0;
+
+	while (!CPU_ISSET(cpu, &before))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+	CHECK(setpriority(PRIO_PROCESS, 0, 7) == 0);
+}
+
+static void is_clean(void *arg)
+{
+	cpu_set_t now;
+
+	(void)arg;
+	CHECK(getpriority(PRIO_PROCESS, 0) != 7);
+	CHECK(sched_getaffinity(0, sizeof now, &now) == 0);
+	CHECK(CPU_EQUAL(&now, &before));
+	usleep(100);
+	CHECK(getpriority(PRIO_PROCESS, 0) != 7);
+	go_waitgroup_done(&wg);
+}
+
+/* Its thread is busy or gone: others are made for the rest of us. */
+static void makes_threads(void *arg)
+{
+	(void)arg;
+	go_lock_os_thread();
+	marks_thread();
+	for (int round = 0; round < 5; round++) {
+		go_waitgroup_add(&wg, 20);
+		for (int i = 0; i < 20; i++)
+			go(is_clean, NULL);
+		go_sched();
+		usleep(1000);
+	}
+	__atomic_add_fetch(&spread, 1, __ATOMIC_SEQ_CST);
+	go_waitgroup_done(&wg);
+}
+
+static void clean_threads(void)
+{
+	CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+	for (int i = 0; i < 10; i++) {
+		go_waitgroup_add(&wg, 1);
+		go(makes_threads, NULL);
+		go_waitgroup_wait(&wg);
+	}
+	CHECK(spread == 10);
+}
+
+/* The main goroutine is wired to the first thread from a constructor on, say for a window system. */
+static void clean_threads_main(void)
+{
+	CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+	go_waitgroup_add(&wg, 1);
+	makes_threads(NULL);
+	go_waitgroup_wait(&wg);
+}
+
 /* ---- no memory for a stack ---- */
 
 static go_waitgroup held;
@@ -272,6 +341,8 @@ const struct testcase cases[] = {
 	{"thread_ends", thread_ends},
 	{"no_thread", no_thread},
 	{"global_turn", global_turn},
+	{"clean_threads", clean_threads},
+	{"clean_threads_main", clean_threads_main},
 	{"refused_stack", refused_stack},
 	{NULL, NULL},
 };
