@@ -371,6 +371,7 @@ void runtime_finishswitch(m *mp)
 			goto done;
 		store_rlx(&gp->status, Grunnable);
 		runtime_runqput(mp->p, gp, true);
+		runtime_wakep();
 	} else if (f == FinishYield) {
 		runtime_runqput(mp->p, gp, false);
 	} else if (f == FinishExit) {

@@ -112,7 +112,25 @@ bool runtime_sysmonwake(void)
 	return true;
 }
 
-/* A timer is due and its p's m is busy, or a thread is missing: an idle p sees to it. */
+/*
+ * Work waits for its p while another p may be idle. Who makes a g runnable sees to
+ * that (wakep); a yield and the end of a slice do not, for a barrier and the
+ * wake-up of a thread cost more than a switch. So it may last until we look.
+ */
+static bool stranded(void)
+{
+	int32_t n = load_acq(&runtime_gomaxprocs);
+	bool work = load_rlx(&runtime_sched.runqsize) > 0;
+
+	for (int32_t i = 0; i < n && !work; i++) {
+		p *pp = load_acq(&runtime_allp)[i];
+
+		work = load_rlx(&pp->runqhead) != load_rlx(&pp->runqtail);
+	}
+	return work;
+}
+
+/* A timer is due and its p's m is busy, a thread is missing, or work waits: an idle p sees to it. */
 static void startidle(int64_t now)
 {
 	struct sched *s = &runtime_sched;
@@ -122,6 +140,8 @@ static void startidle(int64_t now)
 		return;
 	if (xchg(&s->newmfailed, false) || ((when = runtime_nexttimer()) && when < now))
 		runtime_startm(NULL, false);
+	else if (stranded())
+		runtime_wakep();
 }
 
 static void sysmon(void)

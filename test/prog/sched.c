@@ -190,6 +190,36 @@ static void global_turn(void)
 	CHECK(took[nelem(took) / 2] <= 60 * MS);
 }
 
+/* ---- a p that is idle takes what waits for another ---- */
+
+static int arrived;
+
+static void yields_then_insists(void *arg)
+{
+	int64_t end;
+
+	(void)arg;
+	yield(20000);
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
+	end = go_nanotime() + 2000 * MS;
+	while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) % 2)
+		CHECK(go_nanotime() < end);
+	go_waitgroup_done(&wg);
+}
+
+/* Two that yield to each other get along with one p; then one of them keeps it. */
+static void idle_p(void)
+{
+	if (go_maxprocs(0) < 2)
+		return;
+	for (int i = 0; i < 20; i++) {
+		go_waitgroup_add(&wg, 2);
+		go(yields_then_insists, NULL);
+		go(yields_then_insists, NULL);
+		go_waitgroup_wait(&wg);
+	}
+}
+
 /* ---- what a wired goroutine does to its thread stays there ---- */
 
 static cpu_set_t before;
@@ -341,6 +371,7 @@ const struct testcase cases[] = {
 	{"thread_ends", thread_ends},
 	{"no_thread", no_thread},
 	{"global_turn", global_turn},
+	{"idle_p", idle_p},
 	{"clean_threads", clean_threads},
 	{"clean_threads_main", clean_threads_main},
 	{"refused_stack", refused_stack},
