@@ -15,6 +15,7 @@
 #define M_G0 0
 #define M_G0STORE 8
 
+#define SYS_VFORK 58
 #define SYS_GETRLIMIT 97
 #define SYS_ARCH_PRCTL 158
 #define ARCH_SET_FS_CODE 0x1002

@@ -327,6 +327,39 @@ runtime_goentry:
 	ud2
 endfunc runtime_gostart
 
+/*
+ * pid_t vfork(void): returns twice on one stack, first in the child. What the child
+ * calls overwrites the stack above the return address and that too: %rdx keeps it,
+ * over the system call and so over the child's life. Weak, as all of libc that is replaced.
+ */
+	.weak	vfork
+	.type	vfork, @function
+	.p2align 4
+vfork:
+	.cfi_startproc
+	sub	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	call	runtime_vforkenter	/* the p is let go */
+	add	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	test	%al, %al
+	jz	fork
+	pop	%rdx			/* the return address */
+	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rdx
+	mov	$SYS_VFORK, %eax
+	syscall
+	push	%rdx
+	.cfi_adjust_cfa_offset 8
+	.cfi_offset %rip, -8
+	test	%eax, %eax
+	jz	6f
+	mov	%rax, %rdi
+	jmp	runtime_vforkleave	/* the parent */
+6:	ret
+	.cfi_endproc
+	.size	vfork, . - vfork
+
 	.section .data.rel.ro, "aw"
 	.globl	runtime_mainPC
 	.hidden	runtime_mainPC

@@ -33,11 +33,13 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -180,12 +182,12 @@ static inline struct block *self(void)
 	return (struct block *)__builtin_thread_pointer();
 }
 
-/* On a goroutine, neither on g0 nor on a thread of the program's own. */
+/* On a goroutine, neither on g0 nor on a thread of the program's own, nor in a child of vfork. */
 static inline g *goroutine(void)
 {
 	g *gp = getg();
 
-	return gp && gp != gp->m->g0 ? gp : NULL;
+	return gp && gp != gp->m->g0 && likely(!gp->vforking) ? gp : NULL;
 }
 
 /* ---- boot ---- */
@@ -410,6 +412,8 @@ weakseam int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn
 {
 	struct create c = {t, attr, fn, arg, 0};
 
+	if (goroutine() && !load_rlx(&runtime_sched.watched))
+		runtime_startsysmon();
 	if (goroutine())
 		runtime_systemstack(create0, &c);
 	else
@@ -493,6 +497,8 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 {
 	g *gp = maypark();
 
+	if (!gp && getg() && getg()->vforking) /* what it changes is not ours to note */
+		return rawcall(nr, a, b, c, d, e, f);
 	if (!gp)
 		return runtime_ioplaincall(nr, a, b, c, d, e, f);
 	if (unlikely(gp->sigpending)) /* sigwait and its like find it there */
@@ -1114,9 +1120,8 @@ static int catchthreads(struct block *first)
 	return (int)n;
 }
 
-seam void __synccall(void (*func)(void *), void *arg)
+static void syncothers(g *gp, void (*func)(void *), void *arg)
 {
-	g *gp = getg();
 	struct block *first = gp ? (struct block *)gp->m->g0->sched.tp : self();
 	uint64_t all = ~UINT64_C(0), app = ~(UINT64_C(7) << 31), old;
 	int n;
@@ -1140,4 +1145,202 @@ seam void __synccall(void (*func)(void *), void *arg)
 	syncwait(&call.left, call.caught);
 	__tl_unlock();
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
+}
+
+seam void __synccall(void (*func)(void *), void *arg)
+{
+	g *gp = getg();
+
+	if (gp && gp->vforking) { /* the other threads are the parent's */
+		func(arg);
+		return;
+	}
+	syncothers(gp, func, arg);
+}
+
+/* ---- fork and posix_spawn: see fork.c ---- */
+
+typedef volatile int *const lockptr;
+extern optional hidden lockptr __at_quick_exit_lockptr, __atexit_lockptr, __gettext_lockptr,
+	__locale_lockptr, __random_lockptr, __sem_open_lockptr, __stdio_ofl_lockptr,
+	__syslog_lockptr, __timezone_lockptr, __bump_lockptr, __vmlock_lockptr;
+extern hidden volatile int __abort_lock[1];
+extern optional hidden FILE *volatile __stdin_used, *volatile __stderr_used;
+hidden FILE **__ofl_lock(void);
+hidden void __ofl_unlock(void);
+hidden void __get_handler_set(sigset_t *);
+optional hidden void __aio_atfork(int who);
+optional hidden void __malloc_atfork(int who);
+optional hidden void __fork_handler(int who);
+
+/* In the order in which they are taken: one that allocates may hold any of those before. */
+static lockptr *const forklocks[] = {
+	&__at_quick_exit_lockptr, &__atexit_lockptr,	&__gettext_lockptr,  &__locale_lockptr,
+	&__random_lockptr,	  &__sem_open_lockptr,	&__stdio_ofl_lockptr, &__syslog_lockptr,
+	&__timezone_lockptr,	  &__bump_lockptr,
+};
+
+void runtime_forkhandlers(int who)
+{
+	if (__fork_handler)
+		__fork_handler(who);
+}
+
+void runtime_forklocklibc(void)
+{
+	for (size_t i = 0; i < nelem(forklocks); i++)
+		if (forklocks[i] && *forklocks[i])
+			__lock(*forklocks[i]);
+	if (__aio_atfork)
+		__aio_atfork(-1);
+	if (__malloc_atfork)
+		__malloc_atfork(-1);
+}
+
+void runtime_forkunlocklibc(void)
+{
+	if (__malloc_atfork)
+		__malloc_atfork(0);
+	if (__aio_atfork)
+		__aio_atfork(0);
+	for (size_t i = nelem(forklocks); i-- > 0;)
+		if (forklocks[i] && *forklocks[i])
+			__unlock(*forklocks[i]);
+}
+
+void runtime_forklockthreads(void)
+{
+	__tl_lock();
+}
+
+void runtime_forkunlockthreads(void)
+{
+	__tl_unlock();
+}
+
+/* The thread t is the only one of this process. */
+static void forkthread(struct block *t)
+{
+	t->tid = (int32_t)arch_syscall3(SYS_set_tid_address, (long)&__thread_list_lock, 0, 0);
+	t->prev = t->next = t;
+	t->robust_list.off = 0;
+	t->robust_list.pending = NULL;
+	__libc.threads_minus_1 = 0;
+	if (__libc.need_locks)
+		__libc.need_locks = -1;
+}
+
+/* A lock of somebody who is gone would never be given back, and exit wants them all. */
+static void forkfile(FILE *f, int32_t was, int32_t now)
+{
+	int32_t *l = f ? filelock(f) : NULL;
+
+	if (l && *l > 0)
+		*l = (*l & ~FileMaybeWaiters) == was ? now : 0;
+}
+
+static void forkfiles(int32_t was, int32_t now)
+{
+	forkfile(&__stdin_used ? __stdin_used : NULL, was, now);
+	forkfile(__stdout_used, was, now);
+	forkfile(&__stderr_used ? __stderr_used : NULL, was, now);
+	for (FILE *f = *__ofl_lock(); f; f = ((struct file *)f)->next)
+		forkfile(f, was, now);
+	__ofl_unlock();
+}
+
+/* The locks that are held by the gone, or were taken for fork's sake, are free. */
+static void forkfreelocks(void)
+{
+	__tl_unlock();
+	__abort_lock[0] = 0;
+	if (&__vmlock_lockptr)
+		__vmlock_lockptr[0] = __vmlock_lockptr[1] = 0;
+	if (__malloc_atfork)
+		__malloc_atfork(1);
+	if (__aio_atfork)
+		__aio_atfork(1);
+	for (size_t i = 0; i < nelem(forklocks); i++)
+		if (forklocks[i] && *forklocks[i])
+			**forklocks[i] = 0;
+	tsdpool.lock = 0;
+	tsdpool.free = NULL;
+	memset(&call, 0, sizeof call);
+}
+
+void runtime_forklibc(g *gp, int32_t was)
+{
+	forkthread(gp ? (struct block *)gp->m->g0->sched.tp : self());
+	forkfreelocks();
+	forkfiles(was, self()->tid);
+}
+
+/* posix_spawn's list of what to do; it is linked from the last to the first. */
+struct fdop {
+	struct fdop *next, *prev;
+	int cmd, fd, srcfd, oflag;
+	mode_t mode;
+	char path[];
+};
+_Static_assert(offsetof(struct fdop, path) == 36, "struct fdop");
+
+bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a)
+{
+	const struct fdop *op = *at;
+
+	if (op)
+		op = op->prev;
+	else
+		for (op = ((const posix_spawn_file_actions_t *)actions)->__actions; op && op->next;)
+			op = op->next;
+	*at = op;
+	if (op)
+		*a = (struct runtime_fileaction){op->cmd, op->fd, op->srcfd, op->oflag, op->mode, op->path};
+	return op != NULL;
+}
+
+uint64_t runtime_handlers(void)
+{
+	sigset_t set;
+
+	__get_handler_set(&set);
+	return *(uint64_t *)&set;
+}
+
+/* What waits with the goroutine goes on waiting in the new program. */
+weakseam int execve(const char *path, char *const *argv, char *const *envp)
+{
+	g *gp = goroutine();
+	long r;
+
+	if (gp && unlikely(load_rlx(&gp->sigpending)))
+		givepending(gp, ~UINT64_C(0));
+	r = arch_syscall3(SYS_execve, (long)path, (long)argv, (long)envp);
+	errno = (int)-r;
+	return -1;
+}
+
+/* ---- waiting for children, where libc's own does not go through __syscall_cp ---- */
+
+weakseam pid_t wait4(pid_t pid, int *status, int options, struct rusage *ru)
+{
+	long r = __syscall_cp(SYS_wait4, pid, (long)status, options, (long)ru, 0, 0);
+
+	if (r < 0)
+		errno = (int)-r;
+	return r < 0 ? -1 : (pid_t)r;
+}
+
+optional int fclose(FILE *);
+
+weakseam int pclose(FILE *f)
+{
+	pid_t pid = ((struct file *)f)->pipe_pid, r;
+	int status;
+
+	fclose(f);
+	do
+		r = wait4(pid, &status, 0, NULL);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -1 : status;
 }

@@ -232,6 +232,13 @@ void *runtime_persistentalloc(size_t n, size_t align)
 	return p;
 }
 
+/* A thread that is gone may have been at the chunk: begin another. */
+void runtime_forkpersist(void)
+{
+	persist.lock.key = 0;
+	persist.p = persist.end = NULL;
+}
+
 /* The allocator that every later boot step takes from. */
 void runtime_mallocinit(void)
 {

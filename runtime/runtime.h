@@ -110,6 +110,8 @@ struct g {
 	uintptr_t gopc;	   /* where the go call was */
 	uint64_t parentid; /* who made it */
 	uint64_t goid;
+	uint32_t forks;	  /* runtime_forks when it was made, or survived one */
+	uint8_t vforking; /* not 0: libc's calls are the kernel's, see runtime/fork.c */
 	m *lockedm; /* set: runs on that m only (runtime.LockOSThread) */
 
 	uint32_t lockedext; /* go_lock_os_thread's nesting */
@@ -245,6 +247,7 @@ struct sched {
 	uint32_t nmspinning; /* atomic */
 	g *runqhead, *runqtail; /* global run queue */
 	int32_t runqsize;	/* atomic reads */
+	m *mainm;		/* its thread is the process's first, and cannot end alone; constant but for fork */
 	bool newmfailed;	/* atomic; a thread is wanted: sysmon is to start one */
 	uint32_t dying;		/* atomic; tid of the thread that reports the end */
 
@@ -256,12 +259,17 @@ struct sched {
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
 	int32_t stopwait;   /* ps yet to stop */
 	note stopnote;
+	uint32_t watched;    /* atomic; sysmon was started: in a child of fork when first needed */
 	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
 	note sysmonnote;
 	int64_t procresizetime;
 
 	alignas(64) uint64_t goidgen; /* atomic */
 	uint32_t nforeign; /* atomic; threads of the program's own, see musl.c */
+
+	/* In a child of fork that does not have the main goroutine; atomic. */
+	uint32_t nomain;
+	int32_t ngo; /* goroutines that have not ended */
 };
 
 extern struct sched runtime_sched;
@@ -269,6 +277,7 @@ extern m runtime_m0;
 extern m *runtime_allm;	 /* atomic, grows at the head */
 extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
 extern int32_t runtime_gomaxprocs, runtime_ncpu;
+extern uint32_t runtime_forks; /* how many lie between the first process and this one */
 extern size_t runtime_physpagesize, runtime_hugepagesize;
 
 /* The running g. Never cached across anything that may park: FS moves with the goroutine. */
@@ -322,6 +331,7 @@ void *runtime_sysalloc(size_t n);   /* zeroed pages, NULL when there is none */
 void runtime_sysfree(void *p, size_t n);
 void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; fatal when out of memory */
 void *runtime_persistenttry(size_t n, size_t align);   /* the same, NULL when out of memory */
+void runtime_forkpersist(void); /* in a child of fork, as all runtime_fork*() */
 void runtime_mallocinit(void);
 
 /* ---- runtime/gc.c ---- */
@@ -366,6 +376,7 @@ void runtime_stackfree(g *gp);	     /* a big one: back to the kernel; a default 
 void runtime_stacktrim(g *gp);	     /* gives back the pages below the first of an unused stack */
 uintptr_t runtime_stackguard(g *gp, uintptr_t *size); /* where its guard lies */
 size_t runtime_mainstacksize(void);
+void runtime_forkstacks(void);
 bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the low end is whole */
 
 /* ---- runtime/signal.c ---- */
@@ -389,9 +400,31 @@ _Noreturn void runtime_exitosproc(void);    /* the running g0's thread ends */
 int runtime_foreignthreads(int ms);	    /* threads of the program's own, when ms are ours */
 void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_libcinit(void);		    /* the program's constructors */
+void runtime_forklocklibc(void);      /* all of libc's locks but the next; may wait as any goroutine does */
+void runtime_forklockthreads(void);   /* its list of threads */
+void runtime_forkunlockthreads(void); /* in the parent, as the next */
+void runtime_forkunlocklibc(void);
+void runtime_forklibc(g *gp, int32_t tid); /* in the child; gp NULL: of a thread that was tid */
+void runtime_forkhandlers(int who); /* pthread_atfork's: -1 before, 0 in the parent, 1 in the child */
+struct runtime_fileaction {	    /* of posix_spawn */
+	enum { ActClose = 1, ActDup2, ActOpen, ActChdir, ActFchdir } what;
+	int fd, from, flags;
+	unsigned mode;
+	const char *path;
+};
+bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a); /* *at: first NULL */
+uint64_t runtime_handlers(void); /* signals that had a handler once */
 enum { MStackSize = 128 << 10 };	    /* of an m's thread */
 /* The call as it is, -errno or its result; on a running goroutine the p is let go meanwhile. */
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
+
+/* ---- runtime/fork.c ---- */
+bool runtime_vforkenter(void); /* false: fork instead */
+long runtime_vforkleave(long r); /* r, or -1 with errno */
+
+/* ---- sched/fork.c ---- */
+void runtime_forkwipe(void);   /* what any child needs, its goroutines gone or not */
+void runtime_forksched(g *gp); /* gp is alone */
 
 /* ---- sched/proc.c: goroutines ---- */
 void runtime_newproc(void (*const *fn)(void *));
@@ -402,6 +435,7 @@ void runtime_gosched(void);
 _Noreturn void runtime_goexit(void); /* ends the running goroutine */
 void runtime_finishswitch(m *mp);
 void runtime_allgs(void (*fn)(g *, void *), void *arg);
+void runtime_forkallgs(void); /* there are none */
 bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without waiting for the lock, for the dying */
 bool runtime_addallg(g *gp); /* false: out of memory */
 void runtime_gfpurge(p *pp);
@@ -465,6 +499,8 @@ p *runtime_pidleget(void);    /* sched.lock held */
 void runtime_stoptheworld(void);
 void runtime_starttheworld(int32_t procs);
 void runtime_gcstopm(void);
+void runtime_forkps(void); /* stopped, and emptied */
+void runtime_forkstart(void); /* the world of one goroutine */
 
 /* ---- sched/lockosthread.c ---- */
 void runtime_lockosthread(void); /* the runtime's own lock of g and m, nests */
@@ -480,7 +516,7 @@ void runtime_entersyscallblock(void); /* the p is given away at once */
 void runtime_exitsyscall(void);
 
 /* ---- sched/sysmon.c ---- */
-void runtime_startsysmon(void);
+void runtime_startsysmon(void); /* unless it runs */
 bool runtime_sysmonwake(void); /* if it sleeps; sched.lock not needed */
 
 /* ---- sched/time.c ---- */
@@ -502,6 +538,7 @@ struct timer {
 	p *pp;		/* atomic; whose heap it is on or was last, see lockheap */
 	uint32_t slot;	/* its index in that heap and one, 0: on none; under the heap's lock */
 	bool fixed;	/* never deleted: slot and pp are not kept, the heap then touches it no more */
+	bool lasting;	/* not some goroutine's: goes on in a child of fork */
 };
 void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */
 /*
@@ -514,6 +551,7 @@ bool runtime_modtimer(struct timer *t, int64_t when, int64_t period); /* deltime
 int64_t runtime_checktimers(p *pp, int64_t now); /* runs what is due; when the next is, 0 for none */
 int64_t runtime_nexttimer(void); /* over all ps; 0 for none */
 void runtime_movetimers(p *from, p *to);
+void runtime_forktimers(void);
 bool runtime_idlesleep(int64_t until, struct glist *l);
 bool runtime_idlesleeping(void); /* an m is at that: it will do nothing without a p */
 void runtime_sleeperwake(void);
@@ -610,12 +648,19 @@ struct sudog { /* one g waiting for one thing; on its stack */
 	};
 };
 void runtime_semainit(void);
+void runtime_forksema(void);
 void runtime_semacquire(uint32_t *addr, bool lifo, enum waitreason why);
 void runtime_semrelease(uint32_t *addr, bool handoff);
 
 /* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
 bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
+
+/* gp was left behind by a fork: it exists no more, though what it queued itself on may not know. */
+static inline bool runtime_gone(g *gp)
+{
+	return unlikely(load_rlx(&runtime_forks)) && gp->forks != runtime_forks;
+}
 
 /* getg for a public call, which may come from a thread that is not ours. */
 static inline g *runtime_need_g(const char *call)

@@ -167,7 +167,7 @@ static void faulthandler(int sig, siginfo_t *si, void *uc)
 	uintptr_t addr = (uintptr_t)si->si_addr;
 	g *gp = getg();
 
-	if (!gp) {
+	if (!gp || gp->vforking) { /* not ours to report: in a child of vfork the memory is the parent's */
 		giveup(sig);
 		return;
 	}

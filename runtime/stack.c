@@ -177,6 +177,13 @@ void runtime_stackfree(g *gp)
 	runtime_unlock(&stacklock);
 }
 
+/* Those of the gone are not used again: sudogs on them may still be queued somewhere. */
+void runtime_forkstacks(void)
+{
+	stacklock.key = 0;
+	memset(freebig, 0, sizeof freebig);
+}
+
 /* As much as the OS gives a main thread, but no less than 8 MiB, and no more than 1 GiB. */
 size_t runtime_mainstacksize(void)
 {

@@ -120,7 +120,7 @@ go_chan *go_chan_make(size_t elemsize, size_t cap)
 
 void go_chan_free(go_chan *c)
 {
-	if (DEBUG && c && (c->lock || c->sendq || c->recvq))
+	if (DEBUG && c && (c->lock || waiting(&c->sendq) || waiting(&c->recvq)))
 		runtime_throw("go_chan_free of a channel in use");
 	free(c);
 }

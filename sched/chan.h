@@ -144,12 +144,15 @@ static inline bool claim(struct select *sel)
 	return !load_rlx(&sel->done) && cas(&sel->done, 0u, 1u);
 }
 
-/* Throw out selects that another case has won: is there a waiter left? It may still be lost to another case. */
+/*
+ * Throw out selects that another case has won, and whom a fork left behind: is there a waiter left?
+ * It may still be lost to another case.
+ */
 static inline bool waiting(struct sudog **q)
 {
 	struct sudog *s;
 
-	while ((s = *q) && s->sel && load_rlx(&s->sel->done))
+	while ((s = *q) && ((s->sel && load_rlx(&s->sel->done)) || runtime_gone(s->g)))
 		unqueue(q, s);
 	return s != NULL;
 }
@@ -161,7 +164,7 @@ static inline struct sudog *dequeue(struct sudog **q)
 
 	while ((s = *q)) {
 		unqueue(q, s);
-		if (likely(!s->sel) || claim(s->sel))
+		if (likely(!runtime_gone(s->g)) && (likely(!s->sel) || claim(s->sel)))
 			break;
 	}
 	return s;

@@ -93,12 +93,14 @@ void go_cond_signal(go_cond *c)
 	if (nobody(c))
 		return;
 	runtime_lock(lockof(c));
-	if (!nobody(c)) {
+	while (!nobody(c) && (!w || runtime_gone(w->g))) {
 		w = take(c, c->_notify);
 		store(&c->_notify, c->_notify + 1);
+		if (!w)
+			break;
 	}
 	runtime_unlock(lockof(c));
-	if (w)
+	if (w && !runtime_gone(w->g))
 		runtime_goready(w->g);
 }
 
@@ -116,6 +118,7 @@ void go_cond_broadcast(go_cond *c)
 	runtime_unlock(lockof(c));
 	for (; w; w = next) {
 		next = w->next; /* readied, it may be gone */
-		runtime_ready(w->g, false);
+		if (!runtime_gone(w->g))
+			runtime_ready(w->g, false);
 	}
 }

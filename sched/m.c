@@ -290,8 +290,8 @@ void runtime_handoffp(p *pp)
 /* ---- end of a thread ---- */
 
 /*
- * This m ends; on g0. Its p goes on elsewhere. m0's thread cannot end without
- * the process, so it sleeps for ever.
+ * This m ends; on g0. Its p goes on elsewhere. The process's first thread cannot
+ * end without it, so it sleeps for ever.
  */
 _Noreturn void runtime_mexit(bool osstack)
 {

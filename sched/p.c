@@ -36,6 +36,7 @@ void runtime_schedinit(void)
 	runtime_mallocinit();
 	runtime_m0.tid = runtime_libctid();
 	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
+	runtime_sched.mainm = &runtime_m0;
 	runtime_goargs();
 	runtime_goenvs();
 	runtime_parsedebugvars();
@@ -193,7 +194,7 @@ void runtime_procresize(int32_t n)
 
 /* ---- stop and start the world ---- */
 
-/* Idle ps and those in system calls stop at once. sched.lock held. */
+/* Idle ps and those in system calls stop at once; the others are asked to. sched.lock held. */
 static void stopidle(void)
 {
 	struct sched *s = &runtime_sched;
@@ -201,6 +202,8 @@ static void stopidle(void)
 
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
 		pp = runtime_allp[i];
+		if (load_rlx(&pp->status) == Prunning)
+			store_rlx(&pp->preempt, true);
 		if (cas(&pp->status, (uint32_t)Psyscall, (uint32_t)Pgcstop)) {
 			pp->syscalltick++;
 			s->stopwait--;
@@ -274,6 +277,34 @@ void runtime_gcstopm(void)
 		runtime_notewakeup(&s->stopnote);
 	runtime_unlock(&s->lock);
 	runtime_stopm();
+}
+
+void runtime_forkps(void)
+{
+	m *mp = getg()->m;
+
+	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
+		p *pp = runtime_allp[i];
+
+		if (pp != mp->p)
+			pp->m = NULL;
+		pp->status = Pgcstop;
+		pp->link = NULL;
+		pp->preempt = false;
+		pp->runqhead = pp->runqtail;
+		pp->runnext = NULL;
+		pp->ngfree = 0;
+	}
+}
+
+/* As starttheworld, but wakes nobody: there is nothing to do for others. */
+void runtime_forkstart(void)
+{
+	runtime_lock(&runtime_sched.lock);
+	procresize(runtime_gomaxprocs);
+	store(&runtime_sched.gcwaiting, 0);
+	runtime_unlock(&runtime_sched.lock);
+	worldsema = 1;
 }
 
 int go_maxprocs(int n)

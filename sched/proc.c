@@ -43,8 +43,6 @@ const char *const runtime_waitreasons[NWaitReason] = {
 
 extern int main(int argc, char **argv, char **envp);
 
-static bool mainstarted;
-
 /* ---- allgs ---- */
 
 static struct {
@@ -86,6 +84,17 @@ bool runtime_addallg(g *gp)
 		all.v[all.n++] = gp;
 	runtime_unlock(&runtime_sched.gflock);
 	return room;
+}
+
+void runtime_forkallgs(void)
+{
+	struct sched *s = &runtime_sched;
+
+	s->gflock.key = 0;
+	s->gfree = NULL;
+	s->ngfree = s->capgfree = s->ngfreebig = 0;
+	all.v = NULL;
+	all.n = all.cap = 0;
 }
 
 /* fn must not make or end goroutines. */
@@ -240,6 +249,9 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 	gp->parentid = parent->goid;
 	gp->goid = newgoid(pp);
 	gp->sigmask = parent->m->sigmask;
+	gp->forks = load_rlx(&runtime_forks);
+	if (unlikely(load_rlx(&runtime_sched.nomain)))
+		xadd(&runtime_sched.ngo, 1);
 	gp->name[0] = 0;
 	gp->defers = NULL;
 	gp->trying = NULL;
@@ -295,9 +307,10 @@ static void queuenew(g *new)
 {
 	g *gp = getg();
 
+	if (unlikely(!load_rlx(&runtime_sched.watched)))
+		runtime_startsysmon();
 	runtime_runqput(gp->m->p, new, true);
-	if (likely(mainstarted))
-		runtime_wakep();
+	runtime_wakep();
 	giveway(gp, gp->m->p);
 }
 
@@ -339,6 +352,8 @@ bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint6
 	new->parentid = parentid;
 	new->sigmask = sigmask;
 	startwith(new, new->stackhi, arg);
+	if (unlikely(!load_rlx(&runtime_sched.watched)))
+		runtime_startsysmon();
 	runtime_runqput(pp, new, false);
 	runtime_wakep();
 	return true;
@@ -348,7 +363,6 @@ bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint6
 _Noreturn void runtime_main(void *unused)
 {
 	(void)unused;
-	mainstarted = true;
 	runtime_bootstep("main");
 	runtime_startsysmon();
 	runtime_libcinit();
@@ -525,9 +539,21 @@ static void exit0(g *gp)
 		gp->m = NULL;
 		mp->curg = NULL;
 		gfput(mp->p, gp);
-		runtime_mexit(mp == &runtime_m0);
+		runtime_mexit(mp == runtime_sched.mainm);
 	}
 	stop0(gp, FinishExit);
+}
+
+/*
+ * A child of fork that has no main goroutine, which would end it by returning, ends
+ * as a process does whose last thread has ended.
+ */
+static noinline void endorphan(void)
+{
+	if (xadd(&runtime_sched.ngo, -1) > 0)
+		return;
+	store(&runtime_sched.nomain, 0);
+	exit(0);
 }
 
 /* The end of the running goroutine: what a thread that ends does, then its g is free. */
@@ -537,6 +563,8 @@ _Noreturn void runtime_goexit(void)
 	m *mp;
 
 	runtime_tlsend(gp);
+	if (unlikely(load_rlx(&runtime_sched.nomain)))
+		endorphan();
 	gp = getg();
 	mp = gp->m;
 	checkstack(gp);

@@ -33,6 +33,20 @@ void runtime_semainit(void)
 		runtime_lockinit(&roots[i].lock, RankSema);
 }
 
+/* Whoever waited is gone. */
+void runtime_forksema(void)
+{
+	for (int i = 0; i < Roots; i++) {
+		struct root *r = &roots[i];
+
+		if (r->lock.key || r->treap || r->nwait) {
+			r->lock.key = 0;
+			r->treap = NULL;
+			r->nwait = 0;
+		}
+	}
+}
+
 static struct root *rootof(const void *addr)
 {
 	return &roots[((uintptr_t)addr >> 3) % Roots];

@@ -170,9 +170,14 @@ static void sysmon(void)
 	}
 }
 
-/* Called by runtime_main. Without sysmon nothing takes ps back: so it is fatal. */
-void runtime_startsysmon(void)
+/*
+ * Called by runtime_main, and in a child of fork by what first needs it: a child that goes
+ * on to exec does not pay for a thread. Without sysmon nothing takes ps back: so it is fatal.
+ */
+noinline void runtime_startsysmon(void)
 {
+	if (xchg(&runtime_sched.watched, 1))
+		return;
 	runtime_lock(&runtime_sched.lock);
 	runtime_sched.nmsys++;
 	runtime_unlock(&runtime_sched.lock);

@@ -315,6 +315,24 @@ void runtime_movetimers(p *from, p *to)
 	store(&from->timer0when, INT64_C(0));
 }
 
+/* Sleeps and timeouts are over with their goroutines. No heap was being changed. */
+void runtime_forktimers(void)
+{
+	memset(&sleeper, 0, sizeof sleeper);
+	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
+		p *pp = runtime_allp[i];
+		uint32_t n = pp->ntimers;
+
+		pp->timerlock.key = 0;
+		pp->firing = NULL;
+		pp->ntimers = 0;
+		store_rlx(&pp->timer0when, 0);
+		for (uint32_t k = 0; k < n; k++)
+			if (!isfixed(pp->timers[k]) && timerof(pp->timers[k])->lasting)
+				insert(pp, pp->timers[k]);
+	}
+}
+
 /* ---- waiting for the next one ---- */
 
 /* Until woken or for ns (< 0: no limit); true: woken, or l has some to run. */

@@ -66,6 +66,7 @@ static go_timer *make(void (*fire)(struct timer *, int64_t), go_chan *c)
 	runtime_lockinit(&gt->lock, RankGoTimer);
 	gt->t.fn = fire;
 	gt->t.arg = gt;
+	gt->t.lasting = true;
 	gt->c = c;
 	return gt;
 }
