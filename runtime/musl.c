@@ -1307,15 +1307,23 @@ uint64_t runtime_handlers(void)
 	return *(uint64_t *)&set;
 }
 
-/* What waits with the goroutine goes on waiting in the new program. */
+/*
+ * What waits with the goroutine goes on waiting in the new program. No thread is
+ * made meanwhile: that would fail, and an m would report it.
+ */
 weakseam int execve(const char *path, char *const *argv, char *const *envp)
 {
 	g *gp = goroutine();
+	bool ours = !getg() || gp; /* else this is a child of vfork */
 	long r;
 
 	if (gp && unlikely(load_rlx(&gp->sigpending)))
 		givepending(gp, ~UINT64_C(0));
+	if (ours)
+		__tl_lock();
 	r = arch_syscall3(SYS_execve, (long)path, (long)argv, (long)envp);
+	if (ours)
+		__tl_unlock();
 	errno = (int)-r;
 	return -1;
 }
@@ -1338,6 +1346,7 @@ weakseam int pclose(FILE *f)
 	pid_t pid = ((struct file *)f)->pipe_pid, r;
 	int status;
 
+	((struct file *)f)->pipe_pid = 0; /* while still listed its number may be another popen's: that must not close it */
 	fclose(f);
 	do
 		r = wait4(pid, &status, 0, NULL);

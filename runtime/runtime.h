@@ -383,6 +383,7 @@ bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the
 void runtime_asminit(void);
 void runtime_minit(void);     /* signal stack and mask of this m */
 void runtime_unminit(void);
+void runtime_sigsave(m *mp);
 void runtime_initsig(void);
 void runtime_setmask(g *gp);
 _Noreturn void runtime_stackoverflow(g *gp);

@@ -73,6 +73,13 @@ static void blocksignals(void)
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
 }
 
+/* What mask the thread has. For m0 before the main goroutine is made, which inherits it. */
+void runtime_sigsave(m *mp)
+{
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mp->sigmask, 8, 0, 0);
+	mp->g0->sigmask = mp->sigmask;
+}
+
 /*
  * The signal stack of this m, and what mask its thread came with. sysmon runs
  * none of the program's code and takes none of its signals.
@@ -86,8 +93,7 @@ void runtime_minit(void)
 		return;
 	}
 	altstackinit(mp);
-	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mp->sigmask, 8, 0, 0);
-	mp->g0->sigmask = mp->sigmask;
+	runtime_sigsave(mp);
 }
 
 /* The signal stack stays with the m, for its next thread. */

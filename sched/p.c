@@ -37,6 +37,7 @@ void runtime_schedinit(void)
 	runtime_m0.tid = runtime_libctid();
 	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
 	runtime_sched.mainm = &runtime_m0;
+	runtime_sigsave(&runtime_m0);
 	runtime_goargs();
 	runtime_goenvs();
 	runtime_parsedebugvars();

@@ -104,8 +104,8 @@ static void set_flag(void *flag)
 
 static void use_timers(void)
 {
-	go_timer *t = go_timer_new(MS), *f;
 	int64_t start = go_nanotime();
+	go_timer *t = go_timer_new(MS), *f;
 	int flag = 0;
 
 	CHECK(chan_recv(go_timer_chan(t)) >= start + MS);
