@@ -62,9 +62,11 @@ long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f)
 	struct iocall call = {nr, {a, b, c, d, e, f}};
 	long r = sorted(&call);
 
-	if (likely(r != IoPlain))
-		return r;
-	return runtime_blockingcall(nr, a, b, c, d, e, f);
+	if (unlikely(r == IoPlain))
+		return runtime_blockingcall(nr, a, b, c, d, e, f);
+	if (unlikely(load_rlx(&getg()->m->p->preempt)))
+		runtime_gosched(); /* a loop of calls that never block */
+	return r;
 }
 
 /* Elsewhere: nothing parks, but what the call changes is noted. */

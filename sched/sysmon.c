@@ -9,7 +9,7 @@
 #include "runtime.h"
 
 enum { SliceNs = 10 * 1000 * 1000, FastUs = 20, SlowUs = 10 * 1000, PatienceRounds = 50 };
-enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000, RetryNs = 10 * 1000 * 1000 };
+enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000, RetryNs = SliceNs, PollNs = SliceNs };
 
 /* What was seen of each p at the last look; only sysmon's. */
 struct seen {
@@ -146,7 +146,7 @@ static void startidle(int64_t now)
 
 static void sysmon(void)
 {
-	int64_t scavenged = 0, now;
+	int64_t scavenged = 0, polled = 0, now;
 	uint32_t idle = 0, delay = FastUs;
 
 	for (;;) {
@@ -162,6 +162,10 @@ static void sysmon(void)
 		}
 		now = runtime_nanotime();
 		startidle(now);
+		if (now - polled > PollNs) {
+			polled = now;
+			runtime_netpollstale();
+		}
 		idle = retake(now) ? 0 : idle + 1;
 		if (now - scavenged > ScavengeNs) {
 			scavenged = now;
