@@ -75,6 +75,21 @@ void go_unlock_os_thread(void);
 /* Name the calling goroutine in dumps, traces and gdb. Copied, cut to 31 bytes; NULL unnames. */
 void go_set_name(const char *name);
 
+/*
+ * fork is libc's. The child has the calling goroutine alone, with its number,
+ * thread-locals and locks, and all of this header works there: go_num_goroutine()
+ * is 1. The other goroutines are gone; they get and give nothing on the channels and
+ * go_conds they waited for, but a mutex one of them held stays locked. Timers and tickers
+ * go on, so a go_timer_func that is pending runs in both processes. FILEs that others
+ * had locked are unlocked. A child without the main goroutine exits with 0 when its
+ * last goroutine ends, as a process does whose last thread ends; returning from main
+ * exits as ever. fork waits for every running goroutine to enter the runtime.
+ *
+ * In a child of a thread made by pthread_create, of fork in a signal handler, and of
+ * _Fork, there are no goroutines: only plain C works there, exec for one. A child of
+ * vfork shares the parent's memory until it execs, and may do no more than POSIX allows.
+ */
+
 /* ---- Panic, defer, recover ---- */
 
 /*

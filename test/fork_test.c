@@ -13,6 +13,7 @@ Test(fork, waiters_are_gone) { everywhere("fork", "waiters"); }
 Test(fork, locks_stay) { everywhere("fork", "locks"); }
 Test(fork, files_are_free) { everywhere("fork", "stdio"); }
 Test(fork, timers_go_on) { everywhere("fork", "timers"); }
+Test(fork, descriptors) { everywhere("fork", "descriptors"); }
 Test(fork, ends) { everywhere("fork", "ends"); }
 Test(fork, grandchildren) { everywhere("fork", "grandchildren"); }
 Test(fork, several_at_once) { everywhere("fork", "families"); }

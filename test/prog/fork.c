@@ -490,6 +490,76 @@ static void timers(void)
 	in_child(inherited_during_call, 0);
 }
 
+/* ---- descriptors ---- */
+
+static chan(int) bytes;
+
+static void read_one(void *arg)
+{
+	char c;
+
+	CHECK(read(*(int *)arg, &c, 1) == 1);
+	chan_send(bytes, c);
+}
+
+/* The parent's reader is not here: what comes is our reader's. */
+static void read_inherited(void)
+{
+	go(read_one, &fds[0]);
+	go_sleep(MS);
+	CHECK(write(fds[1], "c", 1) == 1);
+	CHECK(chan_recv(bytes) == 'c');
+	use_pipe();
+}
+
+/* ... nor does closing a descriptor here end a wait there. */
+static void close_inherited(void)
+{
+	CHECK(close(fds[0]) == 0);
+	CHECK(close(fds[1]) == 0);
+	use_pipe();
+}
+
+static void close_and_exit(void *arg)
+{
+	pid_t pid = arg ? vfork() : _Fork();
+
+	if (pid == 0) {
+		close(fds[0]);
+		dup2(fds[1], 70);
+		_exit(0);
+	}
+	CHECK(status_of(pid) == 0);
+}
+
+static void *close_in_children(void *unused)
+{
+	close_and_exit("vfork");
+	close_and_exit(NULL);
+	return unused;
+}
+
+static void descriptors(void)
+{
+	int ours[2];
+	pthread_t t;
+
+	bytes = chan_make(int, 0);
+	CHECK(pipe(ours) == 0 && pipe(fds) == 0);
+	go(read_one, &fds[0]);
+	go(read_one, &ours[0]);
+	go_sleep(MS);
+	in_child(close_inherited, 0);
+	close_in_children(NULL);
+	CHECK(pthread_create(&t, NULL, close_in_children, NULL) == 0);
+	CHECK(pthread_join(t, NULL) == 0);
+	CHECK(write(fds[1], "p", 1) == 1);
+	CHECK(chan_recv(bytes) == 'p');
+	in_child(read_inherited, 0);
+	CHECK(write(ours[1], "q", 1) == 1);
+	CHECK(chan_recv(bytes) == 'q');
+}
+
 /* ---- how a child ends ---- */
 
 static int *shared;
@@ -969,6 +1039,7 @@ const struct testcase cases[] = {
 	{"locks", locks},
 	{"stdio", stdio},
 	{"timers", timers},
+	{"descriptors", descriptors},
 	{"ends", ends},
 	{"grandchildren", grandchildren},
 	{"families", families},
