@@ -510,6 +510,7 @@ void runtime_unlockosthread(void);
 /* ---- sched/template.c ---- */
 void runtime_starttemplate(void);
 bool runtime_templatenewm(m *mp);
+void runtime_forktemplate(void);
 
 /* ---- sched/syscall.c ---- */
 void runtime_entersyscall(void);

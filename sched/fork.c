@@ -73,6 +73,7 @@ void runtime_forksched(g *gp)
 	runtime_addallg(gp);
 	runtime_forkps();
 	runtime_forktimers();
+	runtime_forktemplate();
 	s->nomain = gp->goid != 1;
 	s->ngo = 1;
 }

@@ -92,7 +92,7 @@ void runtime_forkallgs(void)
 
 	s->gflock.key = 0;
 	s->gfree = NULL;
-	s->ngfree = s->capgfree = s->ngfreebig = 0;
+	s->ngfree = s->ngfreebig = 0;
 	all.v = NULL;
 	all.n = all.cap = 0;
 }

@@ -92,3 +92,10 @@ bool runtime_templatenewm(m *mp)
 	runtime_futexwakeup(&template.wake, 1);
 	return true;
 }
+
+/* In a child of fork it is gone, with what was asked of it. */
+void runtime_forktemplate(void)
+{
+	template.state = 0;
+	template.wanted = NULL;
+}
