@@ -25,7 +25,7 @@
  * The layouts are those of musl 1.2.3 to 1.2.6 on 64-bit machines whose TLS
  * lies below the thread pointer; runtime_checklibc makes sure of it at boot.
  */
-#include "runtime.h"
+#include "musl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,54 +45,6 @@
 #include <sys/uio.h>
 #include <threads.h>
 #include <unistd.h>
-
-#define hidden __attribute__((visibility("hidden")))
-#define optional __attribute__((weak)) /* NULL where the program does not link it */
-#define seam __attribute__((visibility("default")))
-#define weakseam __attribute__((visibility("default"), weak))
-
-/* struct pthread */
-struct block {
-	struct block *self;
-	uintptr_t *dtv;
-	struct block *prev, *next;
-	uintptr_t sysinfo;
-	uintptr_t canary;
-	int32_t tid;
-	int32_t errno_val;
-	int32_t detach_state;
-	int32_t cancel;
-	uint8_t canceldisable, cancelasync;
-	uint8_t tsd_used : 1, dlerror_flag : 1;
-	unsigned char *map_base;
-	size_t map_size;
-	void *stack;
-	size_t stack_size, guard_size;
-	void *result;
-	struct cleanup {
-		void (*f)(void *);
-		void *x;
-		struct cleanup *next;
-	} *cancelbuf;
-	void **tsd;
-	struct {
-		void *head;
-		long off;
-		void *pending;
-	} robust_list;
-	int32_t h_errno_val;
-	int32_t timer_id;
-	void *locale;
-	int32_t killlock;
-	char *dlerror_buf;
-	void *stdio_locks;
-};
-_Static_assert(sizeof(struct block) == 200, "struct pthread");
-_Static_assert(offsetof(struct block, canary) == 40 && offsetof(struct block, tid) == 48 &&
-		       offsetof(struct block, tsd) == 128 &&
-		       offsetof(struct block, locale) == 168 &&
-		       offsetof(struct block, stdio_locks) == 192,
-	       "struct pthread");
 
 struct tls_module {
 	struct tls_module *next;
@@ -140,25 +92,17 @@ _Static_assert(offsetof(struct file, fd) == 120 && offsetof(struct file, lock) =
 enum { FileEOF = 16, FileError = 32 };		 /* flags */
 enum { FileMaybeWaiters = 0x40000000 };		 /* lock */
 
-enum { Joinable = 2 };		     /* detach_state */
-enum { FirstTid = 1 << 22 };	     /* the kernel's are below: its pid_max never exceeds this */
-enum { LastTid = 0x3ffffffe };	     /* mutexes and FILE locks keep two bits for themselves */
-enum { SigCancel = 33, SigSynccall = 34 };
-enum { TsdKeys = PTHREAD_KEYS_MAX };
+enum { LastTid = 0x3ffffffe }; /* mutexes and FILE locks keep two bits for themselves */
 
 extern hidden struct libc __libc;
 extern hidden volatile int32_t __thread_list_lock;
 hidden void __init_libc(char **envp, char *pn);
 hidden void __libc_start_init(void);
 hidden void *__copy_tls(unsigned char *mem);
-hidden void __tl_lock(void);
-hidden void __tl_unlock(void);
 hidden int __libc_sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
 int __pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
 _Noreturn void __pthread_exit(void *result);
-optional hidden void __pthread_tsd_run_dtors(void);
 optional hidden void __do_orphaned_stdio_locks(void);
-optional int __pthread_key_delete(pthread_key_t k);
 optional hidden int __aio_close(int fd);
 optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
 extern hidden FILE *volatile __stdout_used;
@@ -167,28 +111,10 @@ extern optional hidden void (*const __preinit_array_end[])(int, char **, char **
 
 _Thread_local g *runtime_g;
 
-/* Where runtime_g lies from a thread pointer; the same in every block. */
-static intptr_t goffset;
+intptr_t runtime_goffset;
 /* The program has thread-locals besides ours. */
 static bool tlsused;
-/* Every goroutine's TSD until its first pthread_setspecific: all NULL, never written. */
-static void *const nulltsd[TsdKeys];
 static uint32_t tidgen = FirstTid;
-
-static void tsdfree(void **t);
-
-static inline struct block *self(void)
-{
-	return (struct block *)__builtin_thread_pointer();
-}
-
-/* On a goroutine, neither on g0 nor on a thread of the program's own, nor in a child of vfork. */
-static inline g *goroutine(void)
-{
-	g *gp = getg();
-
-	return gp && gp != gp->m->g0 && likely(!gp->vforking) ? gp : NULL;
-}
 
 /* ---- boot ---- */
 
@@ -196,7 +122,7 @@ static inline g *goroutine(void)
 void runtime_settls(char **envp, char *argv0)
 {
 	__init_libc(envp, argv0);
-	goffset = (char *)&runtime_g - (char *)self();
+	runtime_goffset = (char *)&runtime_g - (char *)self();
 	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g;
 }
 
@@ -259,7 +185,7 @@ size_t runtime_tlssize(void)
 
 static void setg(struct block *b, g *gp)
 {
-	*(g **)((char *)b + goffset) = gp;
+	*(g **)((char *)b + runtime_goffset) = gp;
 }
 
 uintptr_t runtime_tlsnew(void *mem, g *gp)
@@ -274,7 +200,7 @@ uintptr_t runtime_tlsnew(void *mem, g *gp)
 	b->canary = m0->canary;
 	b->tid = (int32_t)tid;
 	b->detach_state = Joinable;
-	b->tsd = (void **)nulltsd;
+	b->tsd = (void **)runtime_nulltsd;
 	b->robust_list.head = &b->robust_list.head;
 	b->locale = &__libc.global_locale;
 	setg(b, gp);
@@ -301,7 +227,7 @@ void runtime_tlsreset(g *gp)
 	b->canceldisable = b->cancelasync = 0;
 	b->tsd_used = b->dlerror_flag = 0;
 	b->cancelbuf = NULL;
-	b->tsd = (void **)nulltsd;
+	b->tsd = (void **)runtime_nulltsd;
 	b->h_errno_val = 0;
 	b->locale = &__libc.global_locale;
 	b->stdio_locks = NULL;
@@ -335,16 +261,14 @@ void runtime_tlsend(g *gp)
 {
 	struct block *b = (struct block *)gp->sched.tp;
 
-	if (unlikely(b->tsd_used) && __pthread_tsd_run_dtors)
+	if (unlikely(b->tsd_used))
 		__pthread_tsd_run_dtors();
 	if (unlikely(b->robust_list.head != &b->robust_list.head))
 		robustexit(b);
 	if (unlikely(b->stdio_locks != NULL) && __do_orphaned_stdio_locks)
 		__do_orphaned_stdio_locks();
-	if (unlikely(b->tsd != nulltsd)) {
-		tsdfree(b->tsd);
-		b->tsd = (void **)nulltsd;
-	}
+	if (unlikely(b->tsd != runtime_nulltsd))
+		runtime_tsdend(b);
 	if (unlikely(b->dlerror_buf != NULL) && b->dlerror_buf != (void *)-1)
 		b->dlerror_buf = NULL;
 }
@@ -801,97 +725,6 @@ weakseam int _IO_putc(int c, FILE *f) { return lockedputc(c, f); }
 weakseam int getchar(void) { return lockedgetc(stdin); }
 weakseam int putchar(int c) { return lockedputc(c, stdout); }
 
-/* ---- thread-specific data ---- */
-
-static struct {
-	uint32_t lock; /* by cas: held for a moment, also at the end of a goroutine */
-	void **free;   /* linked through their first words */
-} tsdpool;
-
-static void tsdlock(void)
-{
-	while (!cas_acq(&tsdpool.lock, 0u, 1u))
-		runtime_osyield();
-}
-
-/* A table of one's own, all NULL. Not from malloc, which may be the program's and use TSD. */
-static void **tsdalloc(void)
-{
-	void **t;
-
-	tsdlock();
-	t = tsdpool.free;
-	if (t)
-		tsdpool.free = t[0];
-	store_rel(&tsdpool.lock, 0u);
-	if (!t)
-		return runtime_persistentalloc(TsdKeys * sizeof *t, 64);
-	t[0] = NULL;
-	return t;
-}
-
-static void tsdfree(void **t)
-{
-	memset(t, 0, TsdKeys * sizeof *t);
-	tsdlock();
-	t[0] = tsdpool.free;
-	tsdpool.free = t;
-	store_rel(&tsdpool.lock, 0u);
-}
-
-static int settsd(pthread_key_t k, const void *x)
-{
-	struct block *b = self();
-
-	if (b->tsd[k] == x)
-		return 0;
-	if (b->tsd == nulltsd) {
-		b->tsd = tsdalloc();
-	}
-	b->tsd[k] = (void *)x;
-	b->tsd_used = 1;
-	return 0;
-}
-
-weakseam int pthread_setspecific(pthread_key_t k, const void *x)
-{
-	return settsd(k, x);
-}
-
-weakseam int tss_set(tss_t k, void *x)
-{
-	return settsd(k, x) ? thrd_error : thrd_success;
-}
-
-static void forgetkey(g *gp, void *key)
-{
-	struct block *b = (struct block *)gp->sched.tp;
-
-	if (b->tsd != nulltsd)
-		b->tsd[*(pthread_key_t *)key] = NULL;
-}
-
-static void keydelete0(void *key)
-{
-	__pthread_key_delete(*(pthread_key_t *)key);
-}
-
-/* musl clears the key in the blocks of its threads; we do in those of goroutines. */
-weakseam int pthread_key_delete(pthread_key_t k)
-{
-	if (getg())
-		runtime_systemstack(keydelete0, &k);
-	else
-		keydelete0(&k);
-	runtime_allgs(forgetkey, &k);
-	return 0;
-}
-
-weakseam void tss_delete(tss_t k)
-{
-	pthread_key_delete(k);
-}
-
 /* ---- signals ---- */
 
 /* A handler of the runtime's own, on the signal stack. */
@@ -950,10 +783,24 @@ weakseam int raise(int sig)
 	return r < 0 ? -1 : 0;
 }
 
+/* One that is on no thread just now has none. */
+int32_t runtime_blocktid(struct block *b)
+{
+	int32_t tid = load_acq(&b->tid);
+	m *mp;
+
+	if (b == self())
+		return runtime_gettid();
+	if (tid < FirstTid)
+		return tid;
+	mp = load_acq(&blockg(b)->m);
+	return mp ? mp->tid : 0;
+}
+
 /* To a goroutine that is on no thread just now: when it next runs. */
 static int goroutinekill(struct block *b, int sig)
 {
-	g *gp = *(g **)((char *)b + goffset);
+	g *gp = *(g **)((char *)b + runtime_goffset);
 	m *mp = load_acq(&gp->m);
 
 	if (sig == 0)
@@ -962,6 +809,13 @@ static int goroutinekill(struct block *b, int sig)
 		return -tkill(mp->tid, sig);
 	__atomic_or_fetch(&gp->sigpending, UINT64_C(1) << (sig - 1), __ATOMIC_SEQ_CST);
 	return 0;
+}
+
+/* From pthread_cancel: a goroutine can cancel itself only; it parks where nothing looks for that. */
+static int nocancel(struct block *b)
+{
+	store(&b->cancel, 0);
+	return ENOTSUP;
 }
 
 weakseam int pthread_kill(pthread_t t, int sig)
@@ -973,6 +827,8 @@ weakseam int pthread_kill(pthread_t t, int sig)
 		return EINVAL;
 	if (b == self())
 		return -killself(sig);
+	if (tid >= FirstTid && sig == SigCancel)
+		return nocancel(b);
 	if (tid >= FirstTid)
 		return goroutinekill(b, sig);
 	return tid ? -tkill(tid, sig) : 0;
@@ -999,19 +855,21 @@ weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own */
 	g *gp = goroutine();
-	uint64_t was, now;
+	uint64_t was, now = set ? *(const uint64_t *)set : 0;
 	int r;
 
 	if (set && (unsigned)how > SIG_SETMASK)
 		return EINVAL;
-	r = (int)-arch_syscall6(SYS_rt_sigprocmask, how, (long)set, (long)&was, 8, 0, 0);
+	if (getg()) /* blocked on an idle m, they would never reach it: __synccall waits for each */
+		now &= ~reserved;
+	r = (int)-arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&now : 0, (long)&was, 8, 0, 0);
 	if (r)
 		return r;
+	was &= ~reserved;
 	if (old)
-		*(uint64_t *)old = was & ~reserved;
+		*(uint64_t *)old = was;
 	if (!set || !gp)
 		return 0;
-	now = *(const uint64_t *)set;
 	if (how == SIG_BLOCK)
 		now |= was;
 	else if (how == SIG_UNBLOCK)
@@ -1049,20 +907,24 @@ seam int __sigsetjmp_tail(sigjmp_buf jb, int ret)
 /*
  * setuid and its like change one thread each: func must run on all. The caller
  * holds the thread list, catches the others one by one in a signal handler, lets
- * them run func in turn, and then lets them all go. Threads are told apart by
- * the kernel's tid, since FS may be a goroutine's.
+ * them run func in turn, and then lets them all go. Each sleeps on a word of its
+ * own, so that a turn wakes one. Threads are told apart by the kernel's tid, since
+ * FS may be a goroutine's.
  */
+struct caught { /* on the caught thread's stack, its own again once it let go */
+	uint32_t order;	 /* 0: wait, else Run, LetGo; the caller's */
+	struct caught *next; /* the caller's */
+};
+
 static struct {
 	void (*func)(void *);
 	void *arg;
-	int32_t target;	 /* who is meant by the signal just sent */
-	uint32_t caught; /* handlers that arrived; each keeps its number */
-	uint32_t turn;	 /* whose func may run; all may leave at LetGo */
-	uint32_t done;	 /* funcs run */
-	uint32_t left;	 /* handlers that let go of this structure */
+	int32_t target;	    /* who is meant by the signal just sent */
+	struct caught *now; /* who arrived last; the target writes it, before arrived */
+	uint32_t arrived, done, left; /* handlers that came, ran func, let go of this structure */
 } call;
 
-enum { LetGo = UINT32_MAX };
+enum { Run = 1, LetGo };
 
 static void syncwait(uint32_t *word, uint32_t want)
 {
@@ -1075,31 +937,32 @@ static void syncwait(uint32_t *word, uint32_t want)
 static void syncpost(uint32_t *word, uint32_t v)
 {
 	store(word, v);
-	runtime_futexwakeup(word, INT32_MAX);
+	runtime_futexwakeup(word, 1);
 }
 
 static void synchandler(int sig, siginfo_t *si, void *uc)
 {
-	uint32_t mine, turn;
+	struct caught me = {0, NULL};
+	uint32_t order;
 
 	(void)sig, (void)si, (void)uc;
 	if (load_acq(&call.target) != runtime_gettid())
 		return;
-	mine = call.caught + 1;
-	syncpost(&call.caught, mine);
-	while ((turn = load_acq(&call.turn)) != mine && turn != LetGo)
-		runtime_futexsleep(&call.turn, turn, -1);
-	if (turn == mine) {
+	call.now = &me;
+	syncpost(&call.arrived, call.arrived + 1);
+	while (!(order = load_acq(&me.order)))
+		runtime_futexsleep(&me.order, 0, -1);
+	if (order == Run) {
 		call.func(call.arg);
-		syncpost(&call.done, mine);
-		syncwait(&call.turn, LetGo);
+		syncpost(&call.done, call.done + 1);
+		syncwait(&me.order, LetGo);
 	}
 	xadd(&call.left, 1);
 	runtime_futexwakeup(&call.left, 1);
 }
 
-/* Catch all other threads; how many, or -errno with none to run func. */
-static int catchthreads(struct block *first)
+/* Catch all other threads into *list; 0, or -errno with none to run func. */
+static int catchthreads(struct block *first, struct caught **list)
 {
 	int32_t me = runtime_gettid();
 	struct block *b = first;
@@ -1115,34 +978,51 @@ static int catchthreads(struct block *first)
 			runtime_osyield();
 		if (r < 0)
 			return r;
-		syncwait(&call.caught, ++n);
+		syncwait(&call.arrived, ++n);
+		call.now->next = *list;
+		*list = call.now;
 	} while ((b = b->next) != first);
-	return (int)n;
+	return 0;
+}
+
+/* One after the other, each to its end: func may depend on what it did before. */
+static void runcaught(struct caught *list)
+{
+	for (uint32_t n = 0; list; list = list->next) {
+		syncpost(&list->order, Run);
+		syncwait(&call.done, ++n);
+	}
+}
+
+static void letgo(struct caught *list)
+{
+	for (struct caught *next; list; list = next) {
+		next = list->next;
+		syncpost(&list->order, LetGo);
+	}
+	syncwait(&call.left, call.arrived);
 }
 
 static void syncothers(g *gp, void (*func)(void *), void *arg)
 {
 	struct block *first = gp ? (struct block *)gp->m->g0->sched.tp : self();
 	uint64_t all = ~UINT64_C(0), app = ~(UINT64_C(7) << 31), old;
-	int n;
+	struct caught *list = NULL;
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&app, (long)&old, 8, 0, 0);
 	__tl_lock();
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, 0, 8, 0, 0);
 	call.func = func;
 	call.arg = arg;
-	call.caught = call.turn = call.done = call.left = 0;
+	call.arrived = call.done = call.left = 0;
 	runtime_setsig(SigSynccall, synchandler);
-	n = catchthreads(first);
-	call.target = 0;
-	for (uint32_t i = 1; n > 0 && i <= call.caught; i++) {
-		syncpost(&call.turn, i);
-		syncwait(&call.done, i);
-	}
-	if (n >= 0)
+	if (catchthreads(first, &list) == 0) {
+		call.target = 0;
+		runcaught(list);
 		func(arg);
-	syncpost(&call.turn, LetGo);
-	syncwait(&call.left, call.caught);
+	}
+	call.target = 0;
+	letgo(list);
 	__tl_unlock();
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
 }
