@@ -727,6 +727,9 @@ weakseam int putchar(int c) { return lockedputc(c, stdout); }
 
 /* ---- signals ---- */
 
+static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own */
+static uint64_t oursigs; /* those we set a handler for; the program's may have taken its place */
+
 /* A handler of the runtime's own, on the signal stack. */
 void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *))
 {
@@ -735,6 +738,27 @@ void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *))
 
 	sigfillset(&sa.sa_mask);
 	__libc_sigaction(sig, &sa, NULL);
+	oursigs |= UINT64_C(1) << (sig - 1);
+}
+
+struct kernelaction { /* the kernel's struct sigaction */
+	uintptr_t handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+/* Asked of the kernel, at the end of all things only. */
+bool runtime_handlessignals(void)
+{
+	struct kernelaction sa;
+
+	for (int sig = 1; sig < _NSIG; sig++)
+		if (!((oursigs | reserved) >> (sig - 1) & 1) &&
+		    arch_syscall6(SYS_rt_sigaction, sig, 0, (long)&sa, 8, 0, 0) == 0 &&
+		    sa.handler != (uintptr_t)SIG_DFL && sa.handler != (uintptr_t)SIG_IGN)
+			return true;
+	return false;
 }
 
 weakseam pid_t gettid(void)
@@ -853,7 +877,6 @@ weakseam _Noreturn void abort(void)
  */
 weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own */
 	g *gp = goroutine();
 	uint64_t was, now = set ? *(const uint64_t *)set : 0;
 	int r;

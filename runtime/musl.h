@@ -69,6 +69,11 @@ enum { TsdKeys = PTHREAD_KEYS_MAX };
 hidden void __tl_lock(void);
 hidden void __tl_unlock(void);
 optional hidden void __testcancel(void);
+hidden void __vm_lock(void);
+hidden void __vm_unlock(void);
+void __wait(volatile int *addr, volatile int *waiters, int val, int priv);
+int __pthread_mutex_lock(pthread_mutex_t *m);
+int __pthread_mutex_unlock(pthread_mutex_t *m);
 
 /* Where runtime_g lies from a thread pointer; the same in every block. */
 extern intptr_t runtime_goffset;
@@ -98,6 +103,12 @@ int32_t runtime_blocktid(struct block *b); /* the kernel's tid of the thread b i
 /* ---- musl_thread.c ---- */
 int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns);
 int runtime_cpwait(volatile int32_t *word, int32_t val, bool private, int64_t ns);
+
+/* ---- musl_lock.c ---- */
+int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum waitreason why);
+void runtime_wordwake(int32_t *word, int32_t n);
+void runtime_shortlock(int32_t *l); /* held for moments, by nobody who parks; it keeps the goroutine on its m */
+void runtime_shortunlock(int32_t *l);
 
 /* ---- musl_tsd.c ---- */
 extern void *const runtime_nulltsd[TsdKeys]; /* every goroutine's until its first pthread_setspecific */

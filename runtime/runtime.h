@@ -74,6 +74,11 @@ enum waitreason {
 	WaitRWMutexW,
 	WaitCond,
 	WaitFileLock,
+	WaitPthreadMutex,
+	WaitPthreadRwlock,
+	WaitPthreadCond,
+	WaitPthreadBarrier,
+	WaitPthreadOnce,
 	WaitChanRecv,
 	WaitChanSend,
 	WaitChanRecvNil,
@@ -415,6 +420,7 @@ struct runtime_fileaction {	    /* of posix_spawn */
 };
 bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a); /* *at: first NULL */
 uint64_t runtime_handlers(void); /* signals that had a handler once */
+bool runtime_handlessignals(void);	    /* the program has a handler for one */
 enum { MStackSize = 128 << 10 };	    /* of an m's thread */
 /* The call as it is, -errno or its result; on a running goroutine the p is let go meanwhile. */
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
@@ -516,6 +522,7 @@ void runtime_forktemplate(void);
 void runtime_entersyscall(void);
 void runtime_entersyscallblock(void); /* the p is given away at once */
 void runtime_exitsyscall(void);
+long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- sched/sysmon.c ---- */
 void runtime_startsysmon(void); /* unless it runs */
@@ -656,6 +663,7 @@ void runtime_semrelease(uint32_t *addr, bool handoff);
 
 /* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
+bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why);
 bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
 
 /* gp was left behind by a fork: it exists no more, though what it queued itself on may not know. */

@@ -323,12 +323,20 @@ struct census {
 	int waiting, other;
 };
 
+/* Ends only by another thread, by plain C's rules: or a signal handler may, say, end the program. */
+static bool inlibc(uint8_t why)
+{
+	return why >= WaitPthreadMutex && why <= WaitPthreadOnce;
+}
+
 static void count(g *gp, void *arg)
 {
 	struct census *c = arg;
 	uint32_t s = load_rlx(&gp->status);
 
-	if (s == Gwaiting)
+	if (s == Gwaiting && inlibc(gp->waitreason) && runtime_handlessignals())
+		c->other++;
+	else if (s == Gwaiting)
 		c->waiting++;
 	else if (s != Gdead && s != Gidle)
 		c->other++;

@@ -122,16 +122,21 @@ static void queue(struct root *r, struct sudog *s, bool lifo)
 		rotateup(r, s);
 }
 
-/* The first waiter for addr, taken out; NULL: there is none. */
-static struct sudog *dequeue(struct root *r, const void *addr)
+static struct sudog *find(struct root *r, const void *addr)
 {
-	struct sudog *s = r->treap, *t;
+	struct sudog *s = r->treap;
 
 	while (s && s->addr != addr)
 		s = (uintptr_t)addr < (uintptr_t)s->addr ? s->left : s->right;
-	if (!s)
-		return NULL;
-	if ((t = s->waitlink)) {
+	return s;
+}
+
+/* s, the first for its address, leaves the tree; the next one takes its place there. */
+static void takeout(struct root *r, struct sudog *s)
+{
+	struct sudog *t = s->waitlink;
+
+	if (t) {
 		replace(r, s, t);
 		t->waittail = t->waitlink ? s->waittail : NULL;
 	} else {
@@ -143,7 +148,33 @@ static struct sudog *dequeue(struct root *r, const void *addr)
 	}
 	s->ticket = 0;
 	s->waitlink = NULL;
+}
+
+/* The first waiter for addr, taken out; NULL: there is none. */
+static struct sudog *dequeue(struct root *r, const void *addr)
+{
+	struct sudog *s = find(r, addr);
+
+	if (s)
+		takeout(r, s);
 	return s;
+}
+
+/* s, which waits, goes from wherever it is in the list for its address. */
+static void drop(struct root *r, struct sudog *s)
+{
+	struct sudog *first = find(r, s->addr), *t = first;
+
+	if (first == s) {
+		takeout(r, s);
+		return;
+	}
+	while (t->waitlink != s)
+		t = t->waitlink;
+	t->waitlink = s->waitlink;
+	if (first->waittail == s)
+		first->waittail = t == first ? NULL : t;
+	s->waitlink = NULL;
 }
 
 /* ---- semaphores ---- */
@@ -229,21 +260,88 @@ void go_sema_release(uint32_t *addr)
 
 /* ---- waiting on a word ---- */
 
-/* Until runtime_addrwake(addr), unless *addr is not val: checked under the lock that the waker takes. */
-void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why)
-{
-	struct root *r = rootof(addr);
-	struct sudog s = {.g = getg(), .addr = addr};
+struct wordwait {
+	struct sudog s;
+	struct timer t;
+	bool queued; /* these under the root's lock: it is in the treap */
+	bool late;   /* its time is up */
+};
 
+static void ready(g *gp)
+{
+	g *me = getg();
+
+	if (me && me->m->p)
+		runtime_goready(gp);
+	else /* a thread of the program's own, or a handler that interrupted a system call */
+		runtime_readyforeign(gp);
+}
+
+/* s is out of the treap. */
+static void leave(struct root *r, struct sudog *s)
+{
+	((struct wordwait *)s)->queued = false;
+	xadd(&r->nwait, -1);
+}
+
+/* The timer's. It may come before its owner queues, or after a wake. */
+static void timeout(struct timer *t, int64_t now)
+{
+	struct wordwait *w = t->arg;
+	struct root *r = rootof(w->s.addr);
+	g *gp = NULL;
+
+	(void)now;
+	runtime_lock(&r->lock);
+	w->late = true;
+	if (w->queued) {
+		gp = w->s.g;
+		drop(r, &w->s);
+		leave(r, &w->s);
+	}
+	runtime_unlock(&r->lock);
+	if (gp)
+		runtime_goready(gp);
+}
+
+static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitreason why)
+{
 	runtime_lock(&r->lock);
 	xadd(&r->nwait, 1);
-	if (load(addr) != val) {
+	if (w->late || load((const int32_t *)w->s.addr) != val) {
 		xadd(&r->nwait, -1);
 		runtime_unlock(&r->lock);
 		return;
 	}
-	queue(r, &s, false);
+	w->queued = true;
+	queue(r, &w->s, false);
 	runtime_gopark(unlockroot, &r->lock, why);
+}
+
+/*
+ * Until runtime_addrwake(addr), unless *addr is not val: checked under the lock
+ * that the waker takes. ns < 0: no limit. False: the time is up; a wake may have
+ * come as well.
+ */
+bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why)
+{
+	struct root *r = rootof(addr);
+	struct wordwait w = {.s = {.g = getg(), .addr = addr}};
+
+	if (ns >= 0) {
+		w.t.fn = timeout;
+		w.t.arg = &w;
+		runtime_addtimer(&w.t, runtime_nanotime() + ns);
+	}
+	sleepon(r, &w, val, why);
+	if (ns >= 0)
+		runtime_deltimer(&w.t);
+	return !w.late;
+}
+
+void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why)
+{
+	runtime_addrtimedwait(addr, val, -1, why);
 }
 
 bool runtime_addrwake(int32_t *addr)
@@ -257,14 +355,9 @@ bool runtime_addrwake(int32_t *addr)
 	runtime_lock(&r->lock);
 	s = dequeue(r, addr);
 	if (s)
-		xadd(&r->nwait, -1);
+		leave(r, s);
 	runtime_unlock(&r->lock);
-	if (!s)
-		return false;
-	if (getg()) {
-		runtime_goready(s->g);
-		return true;
-	}
-	runtime_readyforeign(s->g);
-	return true;
+	if (s)
+		ready(s->g);
+	return s != NULL;
 }

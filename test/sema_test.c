@@ -15,7 +15,8 @@ _Noreturn void runtime_notgoroutine(const char *call)
 }
 
 
-static m mp = {.rand = 12345};
+static p p0;
+static m mp = {.rand = 12345, .p = &p0};
 static g g0 = {.m = &mp};
 
 /* Whoever would park here finds this, and goes on as if woken. */
@@ -50,6 +51,19 @@ void runtime_goready(g *gp) { readied[nreadied++] = gp; }
 void runtime_ready(g *gp, bool next) { (void)next, runtime_goready(gp); }
 void runtime_readyforeign(g *gp) { runtime_goready(gp); }
 void runtime_gosched(void) { nyields++; }
+int64_t runtime_nanotime(void) { return 1000; }
+static struct timer *timer; /* the last one added */
+static bool atonce;	    /* it fires before addtimer returns */
+
+void runtime_addtimer(struct timer *t, int64_t when)
+{
+	timer = t;
+	t->when = when;
+	if (atonce)
+		t->fn(t, when);
+}
+
+bool runtime_deltimer(struct timer *t) { return t->when != 0; }
 
 static void init(void) { runtime_g = &g0; }
 
@@ -94,6 +108,29 @@ static void add(struct sudog *s, uintptr_t addr, bool lifo)
 
 enum { Many = 5000 };
 static struct sudog nodes[Many];
+
+/* Whichever of several waiters for an address gives up, the others stay, in order. */
+Test(treap, any_may_drop_out)
+{
+	enum { Same = 6 };
+
+	for (int out = 0; out < Same; out++) {
+		memset(nodes, 0, sizeof nodes);
+		root.treap = NULL;
+		for (int i = 0; i < 20; i++)
+			add(&nodes[100 + i], 8 * (uintptr_t)(i + 20), false);
+		for (int i = 0; i < Same; i++)
+			add(&nodes[i], 80, false);
+		drop(&root, &nodes[out]);
+		add(&nodes[Same], 80, false);
+		check_tree(root.treap, NULL, 0, UINTPTR_MAX);
+		for (int i = 0; i <= Same; i++)
+			if (i != out)
+				cr_expect_eq(dequeue(&root, (void *)80), &nodes[i], "%d without %d", i, out);
+		cr_expect_null(dequeue(&root, (void *)80));
+		check_tree(root.treap, NULL, 0, UINTPTR_MAX);
+	}
+}
 
 Test(treap, many_addresses)
 {
@@ -241,6 +278,47 @@ static void wake_word(void)
 	word = 8;
 	cr_expect(runtime_addrwake(&word));
 	cr_expect_not(runtime_addrwake(&word), "there was one");
+}
+
+/* ---- waits that end by time ---- */
+
+static void time_passes(void)
+{
+	timer->fn(timer, timer->when);
+	cr_expect_not(runtime_addrwake(&word), "it is gone from the queue");
+}
+
+Test(semaphore, word_in_vain)
+{
+	meanwhile = time_passes;
+	cr_expect_not(runtime_addrtimedwait(&word, 7, 50, WaitSema));
+	cr_expect_eq(timer->when, 1050);
+	cr_expect_eq(nparks, 1);
+	cr_expect_eq(nreadied, 1);
+	cr_expect_eq(rootof(&word)->nwait, 0u);
+}
+
+Test(semaphore, time_is_up_before_it_queues)
+{
+	atonce = true;
+	cr_expect_not(runtime_addrtimedwait(&word, 7, 0, WaitSema));
+	cr_expect_eq(nparks, 0);
+	cr_expect_eq(nreadied, 0);
+	cr_expect_eq(rootof(&word)->nwait, 0u);
+}
+
+static void wake_then_time(void)
+{
+	cr_expect(runtime_addrwake(&word));
+	timer->fn(timer, timer->when);
+}
+
+Test(semaphore, woken_once_though_its_time_is_up_too)
+{
+	meanwhile = wake_then_time;
+	runtime_addrtimedwait(&word, 7, 50, WaitSema);
+	cr_expect_eq(nreadied, 1);
+	cr_expect_eq(rootof(&word)->nwait, 0u);
 }
 
 Test(semaphore, wait_on_a_word)
