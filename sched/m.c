@@ -141,16 +141,30 @@ static noinline void newmfailed(int err)
 			      -err, runtime_mcount());
 }
 
-/* What a new m was to run on, and its being counted as spinning, are given back. */
-static void unstart(p *pp, bool spinning)
+static void wakewith(m *mp, p *pp, bool spinning)
 {
-	if (spinning)
-		xadd(&runtime_sched.nmspinning, -1);
-	if (!pp)
-		return;
+	mp->spinning = spinning;
+	mp->nextp = pp;
+	runtime_notewakeup(&mp->park);
+}
+
+/*
+ * No m could be made for pp (NULL: it was to run none). One may have come back from a system call meanwhile,
+ * queued its g because no p was idle, and gone to sleep: that one takes it. If it
+ * is still on its way to sleep, sysmon looks again (newmfailed).
+ */
+static noinline void nothread(p *pp, bool spinning)
+{
+	m *mp = NULL;
+
 	runtime_lock(&runtime_sched.lock);
-	runtime_pidleput(pp);
+	if (pp && !(mp = runtime_mget()))
+		runtime_pidleput(pp);
 	runtime_unlock(&runtime_sched.lock);
+	if (mp)
+		wakewith(mp, pp, spinning);
+	else if (spinning)
+		xadd(&runtime_sched.nmspinning, -1);
 }
 
 /* mp, set up by newm, gets its thread. On g0. False: refused, said so, and all given back. */
@@ -166,7 +180,7 @@ bool runtime_newthread(m *mp)
 	mp->nextp = NULL;
 	freem(mp);
 	newmfailed(err);
-	unstart(pp, spinning);
+	nothread(pp, spinning);
 	return false;
 }
 
@@ -185,7 +199,7 @@ static void newm0(void *arg)
 /*
  * A thread that runs fn, if any, and then goroutines on pp. spinning: it is
  * counted in nmspinning already. False: no thread could be had; it was said, and
- * pp is idle.
+ * pp is another's or idle.
  */
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 {
@@ -193,7 +207,7 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 
 	if (!n.mp) {
 		newmfailed(-ENOMEM);
-		unstart(pp, spinning);
+		nothread(pp, spinning);
 		return false;
 	}
 	n.mp->mstartfn = fn;
@@ -248,12 +262,13 @@ void runtime_startm(p *pp, bool spinning)
 	mp = runtime_mget();
 	runtime_unlock(&runtime_sched.lock);
 	if (mp) {
-		mp->spinning = spinning;
-		mp->nextp = pp;
-		runtime_notewakeup(&mp->park);
+		wakewith(mp, pp, spinning);
 		return;
 	}
-	runtime_newm(NULL, pp, spinning, NULL);
+	if (load_rlx(&runtime_sched.newmfailed)) /* a moment ago: sysmon tries again, not every wake-up */
+		nothread(pp, spinning);
+	else
+		runtime_newm(NULL, pp, spinning, NULL);
 }
 
 /* Part with pp, whose m blocks: to another m if there is work for it, else it is idle. */

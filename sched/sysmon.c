@@ -71,6 +71,24 @@ static int retake(int64_t now)
 	return n;
 }
 
+/*
+ * Work waits for its p while another p may be idle. Who makes a g runnable sees to
+ * that (wakep); a yield and the end of a slice do not, for a barrier and the
+ * wake-up of a thread cost more than a switch. So it may last until we look.
+ */
+static bool stranded(void)
+{
+	int32_t n = load_acq(&runtime_gomaxprocs);
+	bool work = load_rlx(&runtime_sched.runqsize) > 0;
+
+	for (int32_t i = 0; i < n && !work; i++) {
+		p *pp = load_acq(&runtime_allp)[i];
+
+		work = load_rlx(&pp->runqhead) != load_rlx(&pp->runqtail);
+	}
+	return work;
+}
+
 /* How long to sleep when nobody runs. After sysmonwait was set, for readyforeign may be at it. */
 static int64_t deeptimeout(void)
 {
@@ -89,7 +107,8 @@ static void deepsleep(void)
 	int64_t ns;
 
 	runtime_lock(&s->lock);
-	if (!load(&s->gcwaiting) && load(&s->npidle) != (uint32_t)runtime_gomaxprocs) {
+	if (!load(&s->gcwaiting) && (load(&s->npidle) != (uint32_t)runtime_gomaxprocs ||
+				     (load(&s->newmfailed) && stranded()))) {
 		runtime_unlock(&s->lock);
 		return;
 	}
@@ -110,24 +129,6 @@ bool runtime_sysmonwake(void)
 		return false;
 	runtime_notewakeup(&runtime_sched.sysmonnote);
 	return true;
-}
-
-/*
- * Work waits for its p while another p may be idle. Who makes a g runnable sees to
- * that (wakep); a yield and the end of a slice do not, for a barrier and the
- * wake-up of a thread cost more than a switch. So it may last until we look.
- */
-static bool stranded(void)
-{
-	int32_t n = load_acq(&runtime_gomaxprocs);
-	bool work = load_rlx(&runtime_sched.runqsize) > 0;
-
-	for (int32_t i = 0; i < n && !work; i++) {
-		p *pp = load_acq(&runtime_allp)[i];
-
-		work = load_rlx(&pp->runqhead) != load_rlx(&pp->runqtail);
-	}
-	return work;
 }
 
 /* A timer is due and its p's m is busy, a thread is missing, or work waits: an idle p sees to it. */
