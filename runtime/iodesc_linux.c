@@ -38,7 +38,7 @@ static uint32_t generation = 1; /* atomic */
 
 static long plain(const struct iocall *c)
 {
-	return runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+	return runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
 }
 
 /* ---- asking the kernel ---- */

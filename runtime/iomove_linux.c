@@ -118,7 +118,7 @@ static long askfirst(struct io *io)
 	if (!runtime_pollask(io->pd, io->dir))
 		return r;
 	if (askready(io))
-		r = runtime_blockingcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+		r = runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
 	runtime_pollasked(io->pd, io->dir);
 	return r;
 }

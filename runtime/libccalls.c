@@ -131,7 +131,7 @@ static long raw(long nr, long a, long b, long c, long d, long e, long f)
 		return -pthread_sigmask((int)a, (const sigset_t *)b, (sigset_t *)c);
 	if (never(nr) || (nr == SYS_futex && (b & 127) == 1 /* FUTEX_WAKE */))
 		return arch_syscall6(nr, a, b, c, d, e, f);
-	return runtime_blockingcall(nr, a, b, c, d, e, f);
+	return runtime_anycall(nr, a, b, c, d, e, f);
 }
 
 #undef syscall

@@ -43,6 +43,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
 
@@ -404,7 +405,7 @@ static inline g *maypark(void)
 	return gp && gp->status == Grunning ? gp : NULL;
 }
 
-long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f)
+long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long r;
 
@@ -1166,8 +1167,7 @@ static void forkfreelocks(void)
 	for (size_t i = 0; i < nelem(forklocks); i++)
 		if (forklocks[i] && *forklocks[i])
 			**forklocks[i] = 0;
-	tsdpool.lock = 0;
-	tsdpool.free = NULL;
+	runtime_forktsd();
 	memset(&call, 0, sizeof call);
 }
 
@@ -1231,16 +1231,7 @@ weakseam int execve(const char *path, char *const *argv, char *const *envp)
 	return -1;
 }
 
-/* ---- waiting for children, where libc's own does not go through __syscall_cp ---- */
-
-weakseam pid_t wait4(pid_t pid, int *status, int options, struct rusage *ru)
-{
-	long r = __syscall_cp(SYS_wait4, pid, (long)status, options, (long)ru, 0, 0);
-
-	if (r < 0)
-		errno = (int)-r;
-	return r < 0 ? -1 : (pid_t)r;
-}
+/* ---- the end of popen's children ---- */
 
 optional int fclose(FILE *);
 

@@ -113,6 +113,7 @@ void runtime_shortunlock(int32_t *l);
 /* ---- musl_tsd.c ---- */
 extern void *const runtime_nulltsd[TsdKeys]; /* every goroutine's until its first pthread_setspecific */
 void runtime_tsdend(struct block *b);	     /* its table, which is not that one, goes to the pool */
+void runtime_forktsd(void);
 void __pthread_tsd_run_dtors(void);
 
 #endif

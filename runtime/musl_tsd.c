@@ -50,6 +50,13 @@ static void poolunlock(void)
 	store_rel(&pool.lock, 0u);
 }
 
+/* In a child of fork: who held it is gone, and may have left it half done. */
+void runtime_forktsd(void)
+{
+	pool.lock = 0;
+	pool.free = NULL;
+}
+
 /* A table of one's own, all NULL. Not from malloc, which may be the program's and use TSD. */
 static void **tablealloc(void)
 {

@@ -422,8 +422,8 @@ bool runtime_nextaction(const void *actions, const void **at, struct runtime_fil
 uint64_t runtime_handlers(void); /* signals that had a handler once */
 bool runtime_handlessignals(void);	    /* the program has a handler for one */
 enum { MStackSize = 128 << 10 };	    /* of an m's thread */
-/* The call as it is, -errno or its result; on a running goroutine the p is let go meanwhile. */
-long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
+/* As runtime_blockingcall, and a cancellation point. */
+long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- runtime/fork.c ---- */
 bool runtime_vforkenter(void); /* false: fork instead */
@@ -634,6 +634,7 @@ int runtime_pollermove(int fd); /* the program wants the number of one that it o
 /* ---- runtime/iocall_linux.c: libc's calls that may block, see io_linux.h ---- */
 long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f); /* on a running goroutine */
 long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f); /* elsewhere */
+long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f); /* from anywhere */
 
 /* ---- sched/sema.c ---- */
 struct sudog { /* one g waiting for one thing; on its stack */

@@ -116,15 +116,15 @@ void runtime_exitsyscall(void)
 
 /*
  * A system call that may block, from anywhere: on a goroutine the p is let go of
- * meanwhile. From g0, a thread of the program's own, or a handler that interrupted
- * such a call, just the call. Its result or -errno; errno is not touched.
+ * meanwhile. From g0, a thread of the program's own, a child of vfork, or a handler that
+ * interrupted such a call, just the call. Its result or -errno; errno is not touched.
  */
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	g *gp = getg();
 	long r;
 
-	if (!gp || gp == gp->m->g0 || gp->status != Grunning)
+	if (!gp || gp == gp->m->g0 || gp->status != Grunning || gp->vforking)
 		return arch_syscall6(nr, a, b, c, d, e, f);
 	runtime_entersyscall();
 	r = arch_syscall6(nr, a, b, c, d, e, f);
