@@ -37,6 +37,11 @@
 #define FRAME_PC 56
 #define FRAME_SIZE 64
 
+/* How the vector registers are saved, by what the CPU can; in rising order. */
+#define ARCH_FXSAVE 0
+#define ARCH_XSAVE 1
+#define ARCH_XSAVEC 2
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
@@ -106,6 +111,15 @@ static inline uintptr_t arch_newframe(uintptr_t hi, void (*start)(void),
 	f[FRAME_PC / 8] = (uintptr_t)start;
 	return sp;
 }
+
+/* What preempt_amd64.S saves of interrupted code, lowest address first. */
+struct savedregs {
+	uintptr_t r15, r14, r13, r12, r11, r10, r9, r8, di, si, dx, cx, bx, ax, bp, flags, pc;
+};
+
+extern uint32_t runtime_xsavesize, runtime_xsavekind;
+void runtime_asyncpreempt(void);
+void runtime_asynccall(void);
 
 /* AT_HWCAP2's bit for FSGSBASE, and where assembly looks for its absence. */
 enum { ARCH_HWCAP2_FSGSBASE = 2 };

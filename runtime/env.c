@@ -85,6 +85,7 @@ static const struct {
 	{"gctrace", &runtime_debug.gctrace},
 	{"asyncpreemptoff", &runtime_debug.asyncpreemptoff},
 	{"stackguard", &runtime_debug.stackguard},
+	{"slice", &runtime_debug.slice},
 	{"nofsgsbase", &runtime_debug.nofsgsbase},
 };
 

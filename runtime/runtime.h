@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <signal.h>
+#include <ucontext.h>
 
 #include "arch_amd64.h"
 #include "atomic.h"
@@ -156,6 +157,16 @@ typedef struct {
 /* A program's signal handler ran on behalf of a goroutine; ... and was installed without SA_RESTART. */
 enum { SigRan = 1, SigNoRestart = 2 };
 
+/* A system call that an m was seen blocked in with its p. */
+struct rawcall {
+	uint32_t busy; /* atomic; a sender looks */
+	long nr;       /* atomic; released by the sender, NoCall while the rest changes */
+	uintptr_t arg[6], sp, pc;
+	int64_t since;	 /* when it was seen first */
+	int64_t elapsed; /* its m's: for how long the call that is made again had waited */
+};
+enum { NoCall = -1 };
+
 /* What a switch leaves for its successor to do to the g that was left: see sched/proc.c. */
 enum finish { FinishNone, FinishPark, FinishYield, FinishExit };
 
@@ -189,6 +200,9 @@ struct m {
 	size_t altstacksize;
 	void *threadstack;  /* for the thread, NULL: its own; see newosproc */
 	uint64_t heldranks; /* DEBUG: locks held, by rank */
+
+	uint32_t urged;	    /* atomic; a SIGURG of the runtime's own is on its way */
+	struct rawcall raw; /* see sched/rawcall.c */
 };
 
 enum { MaxProcs = 1024 };
@@ -281,6 +295,7 @@ extern struct sched runtime_sched;
 extern m runtime_m0;
 extern m *runtime_allm;	 /* atomic, grows at the head */
 extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
+extern char runtime_text[], runtime_etext[]; /* the runtime's own code, see tools/gocrt.ld */
 extern int32_t runtime_gomaxprocs, runtime_ncpu;
 extern uint32_t runtime_forks; /* how many lie between the first process and this one */
 extern size_t runtime_physpagesize, runtime_hugepagesize;
@@ -315,6 +330,7 @@ extern char **runtime_argv, **runtime_envp;
 struct debugvars {
 	int32_t inittrace, schedtrace, scheddetail, gctrace, asyncpreemptoff;
 	int32_t stackguard; /* 1: mprotect, 2: canary, as on kernels without guard pages; for tests */
+	int32_t slice; /* microseconds, 0: the usual; for tests */
 	int32_t nofsgsbase; /* switch by system call, as on CPUs without it; for tests */
 	const char *trace;  /* not terminated */
 	size_t tracelen;
@@ -523,6 +539,13 @@ void runtime_entersyscall(void);
 void runtime_entersyscallblock(void); /* the p is given away at once */
 void runtime_exitsyscall(void);
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
+
+/* ---- sched/preempt.c ---- */
+void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
+
+/* ---- sched/rawcall.c ---- */
+void runtime_rawsend(m *mp, void (*sendto)(m *)); /* unless a signal would be felt */
+bool runtime_rawredo(ucontext_t *uc, m *mp);
 
 /* ---- sched/sysmon.c ---- */
 void runtime_startsysmon(void); /* unless it runs */

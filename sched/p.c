@@ -4,7 +4,7 @@
  *
  * Stopping the world takes every p away: idle ones and those in system calls
  * at once, running ones when their m next enters the scheduler and sees
- * gcwaiting. One stop at a time: worldsema.
+ * gcwaiting, which preemption makes it do. One stop at a time: worldsema.
  */
 #include "runtime.h"
 
@@ -16,6 +16,8 @@ int32_t runtime_gomaxprocs;
 static int32_t nallp; /* ps that were ever made; those beyond gomaxprocs are Pdead */
 
 static uint32_t worldsema = 1;
+
+enum { StopShortNs = 100 * 1000, StopLongNs = 1600 * 1000 }; /* between two looks */
 
 /* ---- boot ---- */
 
@@ -216,10 +218,24 @@ static void stopidle(void)
 	}
 }
 
+/* Those that still run are asked to stop; asked again, for it may not have been possible. */
+static void stoprunning(void)
+{
+	p *ours = getg()->m->p;
+
+	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
+		p *pp = runtime_allp[i];
+
+		if (pp != ours && load_acq(&pp->status) == Prunning)
+			runtime_preemptone(pp);
+	}
+}
+
 /* All other ps stop; the caller keeps its own, and the right to start them. On a goroutine. */
 void runtime_stoptheworld(void)
 {
 	struct sched *s = &runtime_sched;
+	int64_t ns = StopShortNs;
 	bool wait;
 
 	runtime_semacquire(&worldsema, false, WaitSema);
@@ -231,11 +247,17 @@ void runtime_stoptheworld(void)
 	stopidle();
 	wait = s->stopwait > 0;
 	runtime_unlock(&s->lock);
-	while (wait && !runtime_notetsleep(&s->stopnote, 100 * 1000)) {
+	if (wait)
+		stoprunning();
+	while (wait && !runtime_notetsleep(&s->stopnote, ns)) {
 		runtime_lock(&s->lock); /* one may have entered a system call unseen */
 		stopidle();
 		wait = s->stopwait > 0;
 		runtime_unlock(&s->lock);
+		if (wait)
+			stoprunning();
+		if (ns < StopLongNs)
+			ns *= 2;
 	}
 }
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sysmon.c - the thread that watches, without a p: it takes ps back from long
- * system calls, asks for slices that are used up, starts an m for timers that
+ * system calls, preempts slices that are used up, starts an m for timers that
  * nobody looks at, and tries again to make a thread where one was refused. It
- * looks every 20 us while that finds something to do, up to every 10 ms while it
- * does not, and sleeps while no p runs.
+ * looks every 20 us while that finds something to do, up to every 5 ms while it
+ * does not, and sleeps while no p runs. (Go looks every 10 ms: then a slice that
+ * began just after a look is taken after 20 ms at the earliest.)
  */
 #include "runtime.h"
 
-enum { SliceNs = 10 * 1000 * 1000, FastUs = 20, SlowUs = 10 * 1000, PatienceRounds = 50 };
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+enum { SliceNs = 10 * 1000 * 1000, FastUs = 20, SlowUs = 5 * 1000, PatienceRounds = 50 };
 enum { ScavengeNs = 1000 * 1000 * 1000, ForeignWaitNs = 100 * 1000 * 1000, RetryNs = SliceNs, PollNs = SliceNs };
 
 /* What was seen of each p at the last look; only sysmon's. */
@@ -20,14 +24,37 @@ static struct seen seen[MaxProcs] bigbss;
 
 static char stack[MStackSize] __attribute__((aligned(4096))) bigbss;
 
-static void needslice(p *pp, struct seen *o, int64_t now)
+static int64_t slicens(void)
+{
+	return runtime_debug.slice > 0 ? runtime_debug.slice * INT64_C(1000) : SliceNs;
+}
+
+/* Somebody could run on pp if its goroutine did not. */
+static bool wanted(p *pp, int64_t now)
+{
+	int64_t when = load_rlx(&pp->timer0when);
+
+	return !runtime_runqempty(pp) || load_rlx(&runtime_sched.runqsize) ||
+	       load_rlx(&runtime_sched.gcwaiting) || (when && when <= now) || DEBUG;
+}
+
+/*
+ * A used-up slice is asked for at every look until the goroutine changes. It is
+ * taken by a signal only if somebody wants it: system calls made behind our
+ * back feel one.
+ */
+static void needslice(p *pp, uint32_t status, struct seen *o, int64_t now)
 {
 	uint32_t t = load_rlx(&pp->schedtick);
 
 	if (o->schedtick != t) {
 		o->schedtick = t;
 		o->schedwhen = now;
-	} else if (now - o->schedwhen >= SliceNs) {
+	} else if (now - o->schedwhen < slicens()) {
+		return;
+	} else if (status == Prunning && wanted(pp, now)) {
+		runtime_preemptone(pp);
+	} else {
 		store_rlx(&pp->preempt, true);
 	}
 }
@@ -64,7 +91,7 @@ static int retake(int64_t now)
 		uint32_t s = load_acq(&pp->status);
 
 		if (s == Prunning || s == Psyscall)
-			needslice(pp, &seen[i], now);
+			needslice(pp, s, &seen[i], now);
 		if (s == Psyscall)
 			n += retakesyscall(pp, &seen[i], now);
 	}
@@ -145,15 +172,24 @@ static void startidle(int64_t now)
 		runtime_wakep();
 }
 
+static uint32_t slowest(void)
+{
+	uint32_t slice = (uint32_t)runtime_debug.slice;
+
+	return slice && slice < SlowUs ? slice : SlowUs;
+}
+
 static void sysmon(void)
 {
 	int64_t scavenged = 0, polled = 0, now;
 	uint32_t idle = 0, delay = FastUs;
 
+	if (runtime_debug.slice)
+		arch_syscall3(SYS_prctl, PR_SET_TIMERSLACK, 1, 0);
 	for (;;) {
 		delay = idle == 0 ? FastUs : idle > PatienceRounds ? delay * 2 : delay;
-		if (delay > SlowUs)
-			delay = SlowUs;
+		if (delay > slowest())
+			delay = slowest();
 		runtime_usleep(delay);
 		if (load(&runtime_sched.gcwaiting) ||
 		    load(&runtime_sched.npidle) == (uint32_t)load_rlx(&runtime_gomaxprocs)) {

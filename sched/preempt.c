@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * preempt.c - asynchronous preemption: a goroutine that does not enter the
+ * runtime is made to, by a signal to its m (SIGURG, as Go: harmless when it comes
+ * for nothing, not used by debuggers, and ignored where nobody handles it).
+ *
+ * Who wants the slice sets p->preempt (sysmon) or sched.gcwaiting (stop the
+ * world) and signals the m, again and again until it has what it wants: the
+ * handler does nothing but where all of this holds, and then makes the
+ * interrupted code call runtime_asyncpreempt.
+ *
+ * - The pc is in the program's own text. gocrt.o is linked behind the program's
+ *   objects and before libc, so that is what lies below runtime_text. The runtime
+ *   calls nothing of the program while it holds a lock or has a goroutine half
+ *   switched, except what takes the place of the few functions of libc that it
+ *   uses itself (memcpy and the like): a program that brings its own of those is not
+ *   preempted at all. A stray function of libc that the linker sorts low (exit) may
+ *   be preempted: it holds no lock that does not know how to wait.
+ * - FS is at a goroutine, which is its m's current one, Grunning, with a p: so
+ *   no switch is under way.
+ * - It is not in a signal handler of the program's.
+ * - Its stack has room for what is saved.
+ *
+ * A switch moves FS and everything else that the interrupted code can have in
+ * its registers with the goroutine, so it may go on on another m.
+ */
+#include "runtime.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "context_amd64.h"
+
+enum { Room = 4 << 10 }; /* of stack, for our frames and a signal's small ones */
+
+extern char __executable_start[] __attribute__((weak)), etext[];
+
+static uint32_t ready;	/* atomic; 1: the handler is installed */
+static bool interposed; /* the program has its own memcpy or the like */
+
+static bool programtext(uintptr_t pc)
+{
+	return pc < (uintptr_t)runtime_text && pc >= (uintptr_t)__executable_start;
+}
+
+/* The runtime's own, or not of the program's file at all. */
+static bool ourtext(uintptr_t pc)
+{
+	return (pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_etext) ||
+	       pc >= (uintptr_t)etext || pc < (uintptr_t)__executable_start;
+}
+
+/* ---- the receiving side ---- */
+
+/* The goroutine that was interrupted, if it is in a state to enter the runtime. */
+static g *interrupted(const ucontext_t *uc)
+{
+	g *gp = getg();
+	m *mp = gp ? gp->m : NULL;
+
+	if (!mp || gp == mp->g0 || gp != mp->curg || !mp->p || mp->finish != FinishNone ||
+	    load_rlx(&gp->status) != Grunning)
+		return NULL;
+	if (ctx_sp(uc) >= gp->stackhi || ctx_sp(uc) < gp->stacklo + Room + ctx_room())
+		return NULL;
+	return gp;
+}
+
+static void handler(int sig, siginfo_t *si, void *context)
+{
+	ucontext_t *uc = context;
+	uintptr_t pc = ctx_pc(uc);
+	g *gp = interrupted(uc);
+
+	(void)sig, (void)si;
+	if (!gp)
+		return;
+	store_rlx(&gp->m->urged, 0u);
+	if (!load_rlx(&gp->m->p->preempt) && !load_rlx(&runtime_sched.gcwaiting))
+		return;
+	if (ourtext(pc) || runtime_rawredo(uc, gp->m))
+		return;
+	if (programtext(pc))
+		ctx_inject(uc, runtime_asyncpreempt, pc);
+}
+
+static void preempted0(g *gp)
+{
+	m *mp = getg()->m;
+
+	gp->m = NULL;
+	mp->curg = NULL;
+	runtime_lock(&runtime_sched.lock);
+	runtime_globrunqput(gp);
+	runtime_unlock(&runtime_sched.lock);
+	runtime_schedule();
+}
+
+/* Called by runtime_asyncpreempt, all registers saved. */
+void runtime_asyncpreempt2(struct savedregs *r)
+{
+	g *gp = getg();
+
+	(void)r;
+	if (DEBUG && gp->m->heldranks)
+		runtime_throw("preempted while holding locks");
+	if (gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep)
+		gp->deep = true;
+	store_rlx(&gp->status, Grunnable);
+	runtime_mcall(preempted0);
+}
+
+/* ---- the sending side ---- */
+
+static bool isprograms(const void *fn)
+{
+	return programtext((uintptr_t)fn);
+}
+
+/* Before the first signal: none of this is needed by a program that takes no slice too many. */
+static noinline void init(void)
+{
+	arch_xsaveinit();
+	interposed = isprograms(memcpy) || isprograms(memmove) || isprograms(memset) ||
+		     isprograms(memcmp) || isprograms(strlen) || isprograms(clock_gettime);
+	runtime_setsig(SIGURG, handler);
+	store_rel(&ready, 1u);
+}
+
+/* mp may be another's by now, or its thread may have ended: then the signal is for nothing. */
+static void signalm(m *mp)
+{
+	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+
+	store_rlx(&mp->urged, 1u);
+	arch_syscall3(SYS_tgkill, pid, mp->tid, SIGURG);
+}
+
+void runtime_preemptone(p *pp)
+{
+	m *mp = load_acq(&pp->m);
+
+	store_rlx(&pp->preempt, true);
+	if (!mp || runtime_debug.asyncpreemptoff)
+		return;
+	if (!load_acq(&ready))
+		init();
+	if (!interposed)
+		runtime_rawsend(mp, signalm);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * rawcall.c - system calls made behind our back: by an inlined system call of
+ * libc's or the program's own. The m sleeps in the kernel with its p, and the p
+ * is lost to others until somebody notices that the slice is over.
+ *
+ * Then the m is signalled, as for any slice, and the call is made again by
+ * runtime_asynccall as one that may block, the p given away:
+ *
+ * - A call that the kernel restarts has the context at its instruction again, the
+ *   number in place. It was not made, as far as anybody can see.
+ * - One that it never restarts after a handler returned -EINTR, and its
+ *   number is lost. So the sender looks first: /proc has the number, the
+ *   arguments, sp and pc of a thread that is blocked in a call. It leaves them in
+ *   m->raw, and when the handler finds the same arguments, sp and pc, it makes
+ *   the same call again. A time-out that the kernel does not count down itself
+ *   is shortened by the time since the call was first seen: it ends late by the
+ *   slice at most, never early.
+ *
+ * Only calls that are known not to be about the thread itself are made again: the
+ * goroutine may return from them on another m. An m in any other call is not
+ * signalled at all, nor are calls that end early when a handler has run.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "context_amd64.h"
+
+/* What making a call again takes; arg says which argument it is about. */
+enum again {
+	Unknown, /* it must not be made again */
+	Same,	 /* no time-out, an absolute one, or one that the kernel counts down */
+	Millis,	 /* relative, in milliseconds */
+	Timespec, /* relative, or NULL */
+	Sleep,	 /* the same, and the kernel stores the rest where the next argument says */
+};
+
+enum { FutexWait = 0, FutexWaitBitset = 9, FutexCommand = 127 };
+
+struct kind {
+	uint16_t nr;
+	uint8_t again, arg;
+};
+
+static const struct kind kinds[] = {
+	{SYS_read, Same, 0},	   {SYS_write, Same, 0},	 {SYS_readv, Same, 0},
+	{SYS_writev, Same, 0},	   {SYS_pread64, Same, 0},	 {SYS_pwrite64, Same, 0},
+	{SYS_preadv, Same, 0},	   {SYS_pwritev, Same, 0},	 {SYS_preadv2, Same, 0},
+	{SYS_pwritev2, Same, 0},   {SYS_open, Same, 0},		 {SYS_openat, Same, 0},
+	{SYS_close, Same, 0},	   {SYS_ioctl, Same, 0},	 {SYS_fcntl, Same, 0},
+	{SYS_flock, Same, 0},	   {SYS_fsync, Same, 0},	 {SYS_fdatasync, Same, 0},
+	{SYS_sync, Same, 0},	   {SYS_syncfs, Same, 0},	 {SYS_sendfile, Same, 0},
+	{SYS_splice, Same, 0},	   {SYS_tee, Same, 0},		 {SYS_vmsplice, Same, 0},
+	{SYS_copy_file_range, Same, 0}, {SYS_accept, Same, 0},	 {SYS_accept4, Same, 0},
+	{SYS_connect, Same, 0},	   {SYS_recvfrom, Same, 0},	 {SYS_recvmsg, Same, 0},
+	{SYS_recvmmsg, Same, 0},   {SYS_sendto, Same, 0},	 {SYS_sendmsg, Same, 0},
+	{SYS_sendmmsg, Same, 0},   {SYS_wait4, Same, 0},	 {SYS_waitid, Same, 0},
+	{SYS_msgsnd, Same, 0},	   {SYS_msgrcv, Same, 0},	 {SYS_semop, Same, 0},
+	{SYS_semtimedop, Timespec, 3}, {SYS_mq_timedsend, Same, 0}, {SYS_mq_timedreceive, Same, 0},
+	{SYS_getdents64, Same, 0}, {SYS_fallocate, Same, 0},	 {SYS_getrandom, Same, 0},
+	{SYS_select, Same, 0},	   {SYS_pselect6, Same, 0},	 {SYS_ppoll, Same, 0},
+	{SYS_poll, Millis, 2},	   {SYS_epoll_wait, Millis, 3},	 {SYS_epoll_pwait, Millis, 3},
+	{SYS_epoll_pwait2, Timespec, 3}, {SYS_nanosleep, Sleep, 0}, {SYS_clock_nanosleep, Sleep, 2},
+	{SYS_futex, Timespec, 3},
+};
+
+static struct kind kindof(long nr, const uintptr_t *arg)
+{
+	struct kind k = {0, Unknown, 0};
+
+	for (size_t i = 0; i < nelem(kinds); i++)
+		if (kinds[i].nr == nr)
+			k = kinds[i];
+	if (nr == SYS_clock_nanosleep && (arg[1] & TIMER_ABSTIME))
+		k.again = Same;
+	if (nr == SYS_futex)
+		switch (arg[1] & FutexCommand) {
+		case FutexWait:
+			break;
+		case FutexWaitBitset:
+			k.again = Same;
+			break;
+		default: /* owned by thread id, or never waiting */
+			k.again = Unknown;
+		}
+	return k;
+}
+
+/* ---- the sender ---- */
+
+/* The number at *s, which moves behind it: decimal, or hexadecimal after 0x. */
+static uintptr_t number(const char **s)
+{
+	const char *p = *s;
+	uintptr_t v = 0, base = 10;
+
+	while (*p == ' ')
+		p++;
+	if (p[0] == '0' && p[1] == 'x') {
+		base = 16;
+		p += 2;
+	}
+	for (;; p++) {
+		unsigned d = *p >= 'a' ? (unsigned)(*p - 'a') + 10 : (unsigned)(*p - '0');
+
+		if (d >= base)
+			break;
+		v = v * base + d;
+	}
+	*s = p;
+	return v;
+}
+
+/* What /proc says of a thread's call in text; false: it is in none, or that cannot be known. */
+static bool parse(const char *s, struct rawcall *r)
+{
+	if (*s < '0' || *s > '9')
+		return false;
+	r->nr = (long)number(&s);
+	for (int i = 0; i < 6; i++)
+		r->arg[i] = number(&s);
+	r->sp = number(&s);
+	r->pc = number(&s);
+	return true;
+}
+
+static bool samecall(const struct rawcall *a, const struct rawcall *b)
+{
+	return a->nr == b->nr && a->sp == b->sp && a->pc == b->pc &&
+	       memcmp(a->arg, b->arg, sizeof a->arg) == 0;
+}
+
+/* A call was seen, at now: it is left in r. False: it must not be interrupted. */
+static bool leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
+{
+	if (kindof(seen->nr, seen->arg).again == Unknown)
+		return false;
+	if (samecall(seen, r))
+		return true;
+	store(&r->nr, NoCall);
+	memcpy(r->arg, seen->arg, sizeof r->arg);
+	r->sp = seen->sp;
+	r->pc = seen->pc;
+	r->since = now;
+	store_rel(&r->nr, seen->nr);
+	return true;
+}
+
+static long opencall(int32_t tid)
+{
+	char path[64];
+
+	runtime_snprint(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+	return arch_syscall3(SYS_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+/*
+ * Call sendto(mp), which keeps its p too long, unless that would be felt. Senders
+ * take turns by raw.busy. A thread that runs is signalled right after the look:
+ * should it enter a call that never restarts just in between, that call ends
+ * early, as it may in any program whose signals are handled.
+ */
+void runtime_rawsend(m *mp, void (*sendto)(m *))
+{
+	struct rawcall seen, *r = &mp->raw;
+	char text[256];
+	long fd, n;
+
+	if (!cas(&r->busy, 0u, 1u))
+		return;
+	fd = opencall(mp->tid);
+	n = fd < 0 ? 0 : arch_syscall3(SYS_read, fd, (long)text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = 0;
+	if (!parse(text, &seen) || leave(r, &seen, runtime_nanotime()))
+		sendto(mp);
+	if (fd >= 0)
+		arch_syscall3(SYS_close, fd, 0, 0);
+	store_rel(&r->busy, 0u);
+}
+
+/* ---- the handler ---- */
+
+/* The context is at the instruction of a call, about to be made. */
+static bool restarts(const ucontext_t *uc)
+{
+	uintptr_t arg[6];
+
+	ctx_args(uc, arg);
+	return issyscall(ctx_pc(uc)) && kindof(ctx_result(uc), arg).again != Unknown;
+}
+
+/* It was interrupted in the call that the sender saw: its number, else NoCall. */
+static long wasin(const ucontext_t *uc, const struct rawcall *r)
+{
+	long nr = load_acq(&r->nr);
+	uintptr_t arg[6];
+
+	if (ctx_result(uc) != -EINTR || nr == NoCall)
+		return NoCall;
+	ctx_args(uc, arg);
+	if (r->pc != ctx_pc(uc) || r->sp != ctx_sp(uc) || memcmp(arg, r->arg, sizeof arg) ||
+	    !issyscall(r->pc - SyscallLength))
+		return NoCall;
+	return load(&r->nr) == nr ? nr : NoCall;
+}
+
+/* If the context is in a system call, have it made by runtime_asynccall. */
+bool runtime_rawredo(ucontext_t *uc, m *mp)
+{
+	struct rawcall *r = &mp->raw;
+	long nr;
+
+	r->elapsed = 0;
+	if (restarts(uc)) {
+		ctx_injectcall(uc, runtime_asynccall, ctx_result(uc), ctx_pc(uc));
+		return true;
+	}
+	if ((nr = wasin(uc, r)) == NoCall)
+		return false;
+	r->elapsed = runtime_nanotime() - r->since;
+	ctx_injectcall(uc, runtime_asynccall, nr, ctx_pc(uc) - SyscallLength);
+	return true;
+}
+
+/* ---- the goroutine ---- */
+
+static struct timespec less(const struct timespec *t, int64_t ns)
+{
+	int64_t left = t->tv_sec < INT64_MAX / 1000000000
+			       ? t->tv_sec * INT64_C(1000000000) + t->tv_nsec - ns
+			       : INT64_MAX;
+
+	if (left < 0)
+		left = 0;
+	return (struct timespec){left / 1000000000, left % 1000000000};
+}
+
+/* The time-out of a call that was interrupted when it had waited ns; *t is where it goes. */
+static void shorten(struct kind k, uintptr_t *arg, int64_t ns, struct timespec *t)
+{
+	uintptr_t *a = &arg[k.arg];
+
+	if (k.again == Millis && (int)*a > 0) {
+		int64_t left = (int)*a - ns / 1000000;
+
+		*a = left > 0 ? (uintptr_t)left : 0;
+	} else if (k.again == Sleep && a[1]) {
+		*t = *(struct timespec *)a[1];
+		*a = (uintptr_t)t;
+	} else if ((k.again == Sleep || k.again == Timespec) && *a) {
+		*t = less((struct timespec *)*a, ns);
+		*a = (uintptr_t)t;
+	}
+}
+
+/* Called by runtime_asynccall, all registers saved: those of the call are in *r. */
+void runtime_asynccall2(struct savedregs *r)
+{
+	int64_t elapsed = getg()->m->raw.elapsed;
+	uintptr_t arg[6];
+	struct timespec t;
+	long ret;
+
+	regs_args(r, arg);
+	if (elapsed > 0)
+		shorten(kindof((long)r->ax, arg), arg, elapsed, &t);
+	runtime_entersyscallblock();
+	ret = regs_syscall(r, arg);
+	runtime_exitsyscall();
+	regs_setresult(r, ret);
+}
