@@ -12,6 +12,7 @@
 #define G_M 16
 #define G_STACKLO 24
 #define G_STACKHI 32
+#define G_HANDLING 40
 #define M_G0 0
 #define M_G0STORE 8
 

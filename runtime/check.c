@@ -18,6 +18,7 @@ _Static_assert(offsetof(g, sched.tp) == G_SCHED_TP, "arch header: G_SCHED_TP");
 _Static_assert(offsetof(g, m) == G_M, "arch header: G_M");
 _Static_assert(offsetof(g, stacklo) == G_STACKLO, "arch header: G_STACKLO");
 _Static_assert(offsetof(g, stackhi) == G_STACKHI, "arch header: G_STACKHI");
+_Static_assert(offsetof(g, handling) == G_HANDLING, "arch header: G_HANDLING");
 _Static_assert(offsetof(m, g0) == M_G0, "arch header: M_G0");
 _Static_assert(offsetof(m, g0store) == M_G0STORE, "arch header: M_G0STORE");
 

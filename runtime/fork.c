@@ -48,7 +48,7 @@ bool runtime_vforkenter(void)
 
 	if (!gp || gp == gp->m->g0)
 		return false;
-	if (!gp->vforking && gp->status == Grunning) {
+	if (!gp->vforking && runtime_mayblock(gp)) {
 		runtime_entersyscall();
 		gp->vforking = LetGo;
 	} else {
@@ -107,7 +107,7 @@ static g *forker(void)
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 	g *gp = getg();
 
-	if (!gp || gp == gp->m->g0 || gp->vforking || gp->status != Grunning)
+	if (!gp || gp->vforking || !runtime_mayblock(gp) || gp == gp->m->g0)
 		return NULL;
 	return sp >= gp->stacklo && sp < gp->stackhi ? gp : NULL;
 }

@@ -87,7 +87,7 @@ long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f)
 
 	if (gp && gp->vforking)
 		return arch_syscall6(nr, a, b, c, d, e, f);
-	if (gp && gp != gp->m->g0 && gp->status == Grunning)
+	if (gp && runtime_mayblock(gp) && gp != gp->m->g0)
 		return runtime_iocall(nr, a, b, c, d, e, f);
 	return runtime_ioplaincall(nr, a, b, c, d, e, f);
 }

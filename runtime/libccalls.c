@@ -121,7 +121,7 @@ static bool never(long nr)
 static long raw(long nr, long a, long b, long c, long d, long e, long f)
 {
 	g *gp = getg();
-	bool running = gp && gp != gp->m->g0 && gp->status == Grunning;
+	bool running = gp && runtime_mayblock(gp) && gp != gp->m->g0;
 
 	if (nr == SYS_sched_yield)
 		return sched_yield();

@@ -100,7 +100,6 @@ extern hidden volatile int32_t __thread_list_lock;
 hidden void __init_libc(char **envp, char *pn);
 hidden void __libc_start_init(void);
 hidden void *__copy_tls(unsigned char *mem);
-hidden int __libc_sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
 int __pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
 _Noreturn void __pthread_exit(void *result);
 optional hidden void __do_orphaned_stdio_locks(void);
@@ -232,6 +231,9 @@ void runtime_tlsreset(g *gp)
 	b->h_errno_val = 0;
 	b->locale = &__libc.global_locale;
 	b->stdio_locks = NULL;
+	gp->sigpending = 0;
+	gp->sighandled = 0;
+	gp->altstack = NULL;
 	if (unlikely(tlsused))
 		resettls(b, gp);
 }
@@ -288,11 +290,16 @@ static void *threadstart(void *arg)
 	runtime_mstart();
 }
 
-/* A detached thread that runs runtime_mstart with mp; on g0. 0 or -errno. */
+/*
+ * A detached thread that runs runtime_mstart with mp; on g0. 0 or -errno. It starts with all
+ * signals blocked: until it has a g it can take none.
+ */
 int runtime_newosproc(m *mp)
 {
+	uint64_t all = ~UINT64_C(0), old;
 	pthread_attr_t attr;
 	pthread_t t;
+	int r;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -300,7 +307,10 @@ int runtime_newosproc(m *mp)
 		pthread_attr_setstack(&attr, mp->threadstack, MStackSize);
 	else
 		pthread_attr_setstacksize(&attr, MStackSize);
-	return -__pthread_create(&t, &attr, threadstart, mp);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, 8, 0, 0);
+	r = __pthread_create(&t, &attr, threadstart, mp);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, 8, 0, 0);
+	return -r;
 }
 
 /* The thread of the running g0 ends. */
@@ -368,6 +378,8 @@ weakseam _Noreturn void pthread_exit(void *result)
 
 	if (!gp)
 		__pthread_exit(result);
+	if (gp->handling)
+		runtime_endhandlers(gp);
 	if (gp->status == Gsyscall) /* cancelled inside a call */
 		runtime_exitsyscall();
 	b->canceldisable = 1;
@@ -388,7 +400,7 @@ weakseam _Noreturn void thrd_exit(int result)
 
 /* ---- blocking calls ---- */
 
-static void givepending(g *gp, uint64_t sigs);
+static void givepending(g *gp);
 
 static inline long rawcall(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -397,12 +409,12 @@ static inline long rawcall(long nr, long a, long b, long c, long d, long e, long
 	return arch_syscall6(nr, a, b, c, d, e, f);
 }
 
-/* On a goroutine whose calls may park it: not in a signal handler that interrupted a call, nor on g0. */
+/* On a goroutine whose calls may park it: not in a signal handler, nor on g0. */
 static inline g *maypark(void)
 {
 	g *gp = goroutine();
 
-	return gp && gp->status == Grunning ? gp : NULL;
+	return gp && runtime_mayblock(gp) ? gp : NULL;
 }
 
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
@@ -426,8 +438,8 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 		return rawcall(nr, a, b, c, d, e, f);
 	if (!gp)
 		return runtime_ioplaincall(nr, a, b, c, d, e, f);
-	if (unlikely(gp->sigpending)) /* sigwait and its like find it there */
-		givepending(gp, ~UINT64_C(0));
+	if (unlikely(gp->sigwaits)) /* sigwait and its like find it there */
+		givepending(gp);
 	return runtime_iocall(nr, a, b, c, d, e, f);
 }
 
@@ -527,7 +539,7 @@ static void waitword(volatile int *addr, int val, bool private)
 	g *gp = goroutine();
 	int op = private ? 128 : 0; /* FUTEX_WAIT, FUTEX_PRIVATE */
 
-	if (!gp || gp->status != Grunning) {
+	if (!gp || !runtime_mayblock(gp)) {
 		arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
 		return;
 	}
@@ -658,7 +670,7 @@ static void filewait(int32_t *l, int32_t val)
 {
 	g *gp = goroutine();
 
-	if (gp && gp->status == Grunning)
+	if (gp && runtime_mayblock(gp))
 		runtime_addrwait(l, val, WaitFileLock);
 	else
 		arch_syscall6(SYS_futex, (long)l, 128, val, 0, 0, 0);
@@ -728,40 +740,6 @@ weakseam int putchar(int c) { return lockedputc(c, stdout); }
 
 /* ---- signals ---- */
 
-static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own */
-static uint64_t oursigs; /* those we set a handler for; the program's may have taken its place */
-
-/* A handler of the runtime's own, on the signal stack. */
-void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *))
-{
-	struct sigaction sa = {.sa_sigaction = fn,
-			       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	__libc_sigaction(sig, &sa, NULL);
-	oursigs |= UINT64_C(1) << (sig - 1);
-}
-
-struct kernelaction { /* the kernel's struct sigaction */
-	uintptr_t handler;
-	unsigned long flags;
-	void *restorer;
-	uint64_t mask;
-};
-
-/* Asked of the kernel, at the end of all things only. */
-bool runtime_handlessignals(void)
-{
-	struct kernelaction sa;
-
-	for (int sig = 1; sig < _NSIG; sig++)
-		if (!((oursigs | reserved) >> (sig - 1) & 1) &&
-		    arch_syscall6(SYS_rt_sigaction, sig, 0, (long)&sa, 8, 0, 0) == 0 &&
-		    sa.handler != (uintptr_t)SIG_DFL && sa.handler != (uintptr_t)SIG_IGN)
-			return true;
-	return false;
-}
-
 weakseam pid_t gettid(void)
 {
 	return runtime_gettid();
@@ -772,31 +750,19 @@ static int tkill(int32_t tid, int sig)
 	return (int)arch_syscall3(SYS_tkill, tid, sig, 0);
 }
 
-/*
- * To the running goroutine. One that it blocks waits with the goroutine, not
- * with the thread, which others use.
- */
-static int killself(int sig)
+/* What waits with the goroutine and is now to be seen by the kernel: it is about to wait there. */
+static void givepending(g *gp)
 {
-	g *gp = goroutine();
-	uint64_t bit = sig > 0 ? UINT64_C(1) << (sig - 1) : 0;
-
-	if (!gp || !(gp->sigmask & bit))
-		return tkill(runtime_gettid(), sig);
-	if (sig >= _NSIG)
-		return -EINVAL;
-	__atomic_or_fetch(&gp->sigpending, bit, __ATOMIC_SEQ_CST);
-	return 0;
-}
-
-/* What waits with the goroutine and is now to be seen by the kernel, for it looks at those of sigs. */
-static void givepending(g *gp, uint64_t sigs)
-{
-	uint64_t now = __atomic_fetch_and(&gp->sigpending, ~sigs, __ATOMIC_SEQ_CST) & sigs;
+	uint64_t now = load(&gp->sigpending);
 
 	for (int sig = 1; now; sig++, now >>= 1)
 		if (now & 1)
-			tkill(runtime_gettid(), sig);
+			runtime_signalthread(gp, sig);
+}
+
+static int killself(int sig)
+{
+	return (unsigned)sig < _NSIG ? runtime_signalself(sig) : -EINVAL;
 }
 
 weakseam int raise(int sig)
@@ -822,20 +788,6 @@ int32_t runtime_blocktid(struct block *b)
 	return mp ? mp->tid : 0;
 }
 
-/* To a goroutine that is on no thread just now: when it next runs. */
-static int goroutinekill(struct block *b, int sig)
-{
-	g *gp = *(g **)((char *)b + runtime_goffset);
-	m *mp = load_acq(&gp->m);
-
-	if (sig == 0)
-		return 0;
-	if (mp)
-		return -tkill(mp->tid, sig);
-	__atomic_or_fetch(&gp->sigpending, UINT64_C(1) << (sig - 1), __ATOMIC_SEQ_CST);
-	return 0;
-}
-
 /* From pthread_cancel: a goroutine can cancel itself only; it parks where nothing looks for that. */
 static int nocancel(struct block *b)
 {
@@ -855,17 +807,16 @@ weakseam int pthread_kill(pthread_t t, int sig)
 	if (tid >= FirstTid && sig == SigCancel)
 		return nocancel(b);
 	if (tid >= FirstTid)
-		return goroutinekill(b, sig);
+		return sig ? -runtime_signalg(blockg(b), sig) : 0;
 	return tid ? -tkill(tid, sig) : 0;
 }
 
 weakseam _Noreturn void abort(void)
 {
-	uint64_t mask = UINT64_C(1) << (SIGABRT - 1);
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	uint64_t mask = sigbit(SIGABRT);
 
 	raise(SIGABRT);
-	__libc_sigaction(SIGABRT, &dfl, NULL);
+	runtime_defaultsig(SIGABRT);
 	tkill(runtime_gettid(), SIGABRT);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, 8, 0, 0);
 	for (;;)
@@ -874,33 +825,34 @@ weakseam _Noreturn void abort(void)
 
 /*
  * A goroutine's mask is its own. The thread's is changed here and at switches
- * (runtime_setmask); m->sigmask is what the thread has by that account.
+ * (runtime_setmask). A handler's is the kernel's to put back. SIGURG is blocked for
+ * the program only: preemption needs it.
  */
 weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
+	static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own: __synccall waits for each thread */
 	g *gp = goroutine();
-	uint64_t was, now = set ? *(const uint64_t *)set : 0;
+	uint64_t was, now, arg = set ? *(const uint64_t *)set : 0;
 	int r;
 
 	if (set && (unsigned)how > SIG_SETMASK)
 		return EINVAL;
-	if (getg()) /* blocked on an idle m, they would never reach it: __synccall waits for each */
-		now &= ~reserved;
+	now = getg() ? arg & ~(sigbit(SIGURG) | reserved) : arg;
 	r = (int)-arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&now : 0, (long)&was, 8, 0, 0);
 	if (r)
 		return r;
-	was &= ~reserved;
+	if (gp)
+		was |= gp->sigmask & sigbit(SIGURG);
 	if (old)
-		*(uint64_t *)old = was;
-	if (!set || !gp)
+		*(uint64_t *)old = was & ~reserved;
+	if (!set || !gp || gp->handling)
 		return 0;
-	if (how == SIG_BLOCK)
-		now |= was;
-	else if (how == SIG_UNBLOCK)
-		now = was & ~now;
-	gp->sigmask = gp->m->sigmask = now;
+	now = (how == SIG_BLOCK ? was | arg : how == SIG_UNBLOCK ? was & ~arg : arg) & ~reserved;
+	runtime_recordmask(gp, now);
+	if (gp == runtime_maing && now != was)
+		runtime_maskidle();
 	if (unlikely(gp->sigpending & ~now))
-		givepending(gp, ~now);
+		runtime_setmask(gp);
 	return 0;
 }
 
@@ -1221,7 +1173,7 @@ weakseam int execve(const char *path, char *const *argv, char *const *envp)
 	long r;
 
 	if (gp && unlikely(load_rlx(&gp->sigpending)))
-		givepending(gp, ~UINT64_C(0));
+		givepending(gp);
 	if (ours)
 		__tl_lock();
 	r = arch_syscall3(SYS_execve, (long)path, (long)argv, (long)envp);

@@ -83,12 +83,15 @@ static inline struct block *self(void)
 	return (struct block *)__builtin_thread_pointer();
 }
 
-/* On a goroutine, neither on g0 nor on a thread of the program's own, nor in a child of vfork. */
+/*
+ * On a goroutine, neither on g0 nor on a thread of the program's own, nor in a child of vfork.
+ * (A g without an m is seen by a signal handler that struck in a switch.)
+ */
 static inline g *goroutine(void)
 {
 	g *gp = getg();
 
-	return gp && gp != gp->m->g0 && likely(!gp->vforking) ? gp : NULL;
+	return gp && gp->m && gp != gp->m->g0 && likely(!gp->vforking) ? gp : NULL;
 }
 
 /* Whose block it is: a goroutine, an m's g0, or NULL, a thread of the program's own. */

@@ -36,7 +36,7 @@ static int32_t kernelsleep(int32_t *word, int32_t val, bool private, int64_t ns)
 {
 	struct timespec ts = {ns / 1000000000, ns % 1000000000};
 	g *gp = goroutine();
-	bool handoff = gp && gp->status == Grunning;
+	bool handoff = gp && runtime_mayblock(gp);
 	long r;
 
 	if (handoff)
@@ -56,7 +56,7 @@ int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum w
 	g *gp = goroutine();
 	int r;
 
-	if (gp && gp->status == Grunning)
+	if (gp && runtime_mayblock(gp))
 		return runtime_addrtimedwait(word, val, ns, why) ? 0 : ETIMEDOUT;
 	xadd(&sleepers, 1);
 	r = cancel ? runtime_cpwait(word, val, true, ns) : kernelsleep(word, val, true, ns);
@@ -371,7 +371,7 @@ static noinline void giveway(void)
 {
 	g *gp = goroutine();
 
-	if (gp && gp->status == Grunning)
+	if (gp && runtime_mayblock(gp))
 		runtime_gosched();
 	runtime_osyield();
 }

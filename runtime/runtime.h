@@ -101,6 +101,7 @@ struct g {
 	m *m;	     /* while running or in a system call */
 	uintptr_t stacklo; /* lowest usable byte; the guard is below */
 	uintptr_t stackhi; /* one past the highest */
+	struct handling *handling; /* the innermost of the program's signal handlers that runs on it */
 
 	uint32_t status;    /* atomic; see above */
 	uint8_t waitreason; /* of type waitreason, while Gwaiting */
@@ -110,7 +111,7 @@ struct g {
 	bool guarded;	    /* the stack has a guard; else a canary word */
 	g *schedlink;	    /* next on the run queue or free list that the g is on */
 	void *param;	    /* from the one who readied it, to the one who parked */
-	uint64_t sigmask;   /* the goroutine's own signal mask */
+	uint64_t sigmask;   /* the goroutine's own signal mask, see signal.c */
 
 	void (*startfn)(void *); /* set once by newproc */
 	uintptr_t gopc;	   /* where the go call was */
@@ -123,9 +124,18 @@ struct g {
 	uint32_t lockedext; /* go_lock_os_thread's nesting */
 	uint32_t lockedint; /* the runtime's own */
 	int64_t waitsince;  /* about when it parked, 0 not known; for dumps */
-	uint64_t sigpending; /* atomic; signals sent to it by pthread_kill while it was on no thread */
-	uint8_t sighandled;  /* of sighandled: what the program's handlers did since it was cleared */
-	uint64_t iowait;     /* atomic; which of its waits in sched/netpoll.c this is and how far, see there */
+	uint64_t iowait;    /* atomic; which of its waits in sched/netpoll.c this is and how far, see there */
+	uint64_t sigpending; /* atomic; signals sent to it, see sigroute.c */
+
+	g *siglink;	     /* see sigroute.c */
+	uint32_t sigqueued;  /* atomic; on that list */
+	uint8_t sighandled;  /* SigRan, SigNoRestart: what the program's handlers did since it was cleared */
+	bool incall;	     /* in the system call itself, neither on the way to it nor back */
+	bool sigheld;	     /* its signals wait for the end of a pollwait */
+	bool receiving;	     /* in the system call that sends itself a signal which is pending */
+	bool sigwaits;	     /* atomic; in a call that waits for signals which it blocks */
+	void *altstack;	     /* sigaltstack's, NULL: none */
+	size_t altstacksize;
 
 	struct go_deferred *defers;  /* newest first, see sched/panic.c; its own */
 	struct trying *trying;	     /* innermost go_try */
@@ -139,6 +149,13 @@ struct g {
 struct glist {
 	g *head, *tail;
 	int32_t n;
+};
+
+/* A handler of the program's that runs, in our frame that calls it: see sigaction.c. */
+struct handling {
+	struct handling *outer;
+	uintptr_t sp;
+	bool onstack; /* where the program has asked for its own signal stack */
 };
 
 /* A sleeping place: one sleeper, one waker, one time, then noteclear. */
@@ -201,7 +218,7 @@ struct m {
 	void *threadstack;  /* for the thread, NULL: its own; see newosproc */
 	uint64_t heldranks; /* DEBUG: locks held, by rank */
 
-	uint32_t urged;	    /* atomic; a SIGURG of the runtime's own is on its way */
+	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
 	struct rawcall raw; /* see sched/rawcall.c */
 };
 
@@ -281,6 +298,7 @@ struct sched {
 	uint32_t watched;    /* atomic; sysmon was started: in a child of fork when first needed */
 	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
 	note sysmonnote;
+	uint32_t sysmonkick; /* futex: changed to have sysmon look at once */
 	int64_t procresizetime;
 
 	alignas(64) uint64_t goidgen; /* atomic */
@@ -406,7 +424,36 @@ void runtime_minit(void);     /* signal stack and mask of this m */
 void runtime_unminit(void);
 void runtime_sigsave(m *mp);
 void runtime_initsig(void);
-void runtime_setmask(g *gp);
+void runtime_setmask(g *gp);  /* gp is about to run on this m */
+void runtime_setkernelmask(uint64_t mask);
+void runtime_recordmask(g *gp, uint64_t mask); /* it was set: gp runs with it, on this m */
+void runtime_readmask(g *gp);
+void runtime_idlemask(m *mp); /* this m goes idle */
+void runtime_maskidle(void);  /* the main goroutine's mask has changed */
+void runtime_remask(ucontext_t *uc); /* SIGURG's handler: what maskidle asked for */
+static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
+
+/* ---- runtime/sigaction.c ---- */
+bool runtime_handlessignals(void);
+void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
+void runtime_defaultsig(int sig);
+bool runtime_ignored(int sig); /* for the kernel */
+bool runtime_callhandler(int sig, siginfo_t *si, void *uc);
+void runtime_sighandler(int sig, siginfo_t *si, void *uc);
+void runtime_leavehandlers(uintptr_t sp);
+void runtime_endhandlers(g *gp); /* gp, running, will not return to any */
+void runtime_unwindhandlers(g *gp); /* it is about to jump out of some, and wants its mask back */
+void runtime_sigactionfork(void); /* in the child */
+
+/* ---- runtime/sigroute.c ---- */
+extern g *runtime_maing; /* the main goroutine, NULL before it is made */
+int runtime_signalg(g *gp, int sig);
+int runtime_signalself(int sig);
+void runtime_releasesignal(g *gp, int sig);
+void runtime_signalthread(g *gp, int sig);
+void runtime_forgetsignal(int sig);
+bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
+void runtime_sigpoll(void);
 _Noreturn void runtime_stackoverflow(g *gp);
 
 /* ---- runtime/musl.c: all that knows musl ---- */
@@ -420,7 +467,6 @@ void runtime_tlsend(g *gp);		    /* what a thread that ends does; gp is running 
 int runtime_newosproc(m *mp);		    /* a detached thread that runs runtime_mstart; 0 or -errno. On g0 */
 _Noreturn void runtime_exitosproc(void);    /* the running g0's thread ends */
 int runtime_foreignthreads(int ms);	    /* threads of the program's own, when ms are ours */
-void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_libcinit(void);		    /* the program's constructors */
 void runtime_forklocklibc(void);      /* all of libc's locks but the next; may wait as any goroutine does */
 void runtime_forklockthreads(void);   /* its list of threads */
@@ -436,7 +482,6 @@ struct runtime_fileaction {	    /* of posix_spawn */
 };
 bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a); /* *at: first NULL */
 uint64_t runtime_handlers(void); /* signals that had a handler once */
-bool runtime_handlessignals(void);	    /* the program has a handler for one */
 enum { MStackSize = 128 << 10 };	    /* of an m's thread */
 /* As runtime_blockingcall, and a cancellation point. */
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
@@ -541,6 +586,7 @@ void runtime_exitsyscall(void);
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- sched/preempt.c ---- */
+void runtime_preemptinit(void); /* SIGURG's handler is in place */
 void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
 
 /* ---- sched/rawcall.c ---- */
@@ -549,6 +595,7 @@ bool runtime_rawredo(ucontext_t *uc, m *mp);
 
 /* ---- sched/sysmon.c ---- */
 void runtime_startsysmon(void); /* unless it runs */
+void runtime_sysmonkick(void); /* have it look at once; also from signal handlers */
 bool runtime_sysmonwake(void); /* if it sleeps; sched.lock not needed */
 
 /* ---- sched/time.c ---- */
@@ -629,6 +676,7 @@ enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
 void runtime_pollpass(struct pollwait *w);
 bool runtime_pollask(struct polldesc *pd, uint32_t dir);
 void runtime_pollasked(struct polldesc *pd, uint32_t dir);
+bool runtime_iowaiting(g *gp);	 /* it may be in a pollwait; also from signal handlers */
 bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
 uint32_t runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
 void runtime_pollclosed(struct polldesc *pd, uint32_t which);
@@ -704,6 +752,15 @@ static inline g *runtime_need_g(const char *call)
 	if (unlikely(!gp))
 		runtime_notgoroutine(call);
 	return gp;
+}
+
+/*
+ * Whether the running goroutine may let go of its p or park. A signal handler of
+ * the program's may not: it may have struck anywhere in the runtime.
+ */
+static inline bool runtime_mayblock(g *gp)
+{
+	return likely(gp->status == Grunning && !gp->handling);
 }
 
 /*

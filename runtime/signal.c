@@ -5,8 +5,17 @@
  *
  * Every m has a signal stack, so that a goroutine that ran out of its own can
  * still be reported. A program's own sigaction for any of these signals wins.
+ *
  * Signal masks belong to goroutines: m->sigmask says what the thread has, and a
- * switch to a goroutine whose mask differs changes it.
+ * switch to a goroutine whose mask differs changes it. The program's masks are
+ * recorded as it set them; SIGURG, which preemption needs, is never blocked in the
+ * kernel. In a handler of the program's the thread's mask is another, and the
+ * records stay: the kernel restores it.
+ *
+ * An idle m has the main goroutine's mask: a signal that main blocked before
+ * it started others, to take it by sigwait or signalfd, must not find a thread
+ * that does not block it. A change of main's mask is taken to those that are idle
+ * already by a signal (runtime_maskidle).
  */
 #include "runtime.h"
 
@@ -20,7 +29,8 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-enum { HandlerStack = 24 << 10, AltStackM0 = 32 << 10 };
+/* Room also for handlers of the program's that were written for an ordinary stack. */
+enum { HandlerStack = 124 << 10, AltStackM0 = 136 << 10 };
 
 static char m0stack[AltStackM0] __attribute__((aligned(64))) bigbss;
 
@@ -81,8 +91,9 @@ void runtime_sigsave(m *mp)
 }
 
 /*
- * The signal stack of this m, and what mask its thread came with. sysmon runs
- * none of the program's code and takes none of its signals.
+ * The signal stack of this m, and its mask: m0's thread came with one, the others'
+ * block everything. sysmon runs none of the program's code and takes none of its
+ * signals.
  */
 void runtime_minit(void)
 {
@@ -93,7 +104,13 @@ void runtime_minit(void)
 		return;
 	}
 	altstackinit(mp);
-	runtime_sigsave(mp);
+	if (mp == &runtime_m0)
+		runtime_sigsave(mp);
+	else
+		mp->sigmask = load(&runtime_maing->sigmask);
+	if (mp != &runtime_m0 || (mp->sigmask & sigbit(SIGURG)))
+		runtime_setkernelmask(mp->sigmask);
+	mp->g0->sigmask = mp->sigmask;
 }
 
 /* The signal stack stays with the m, for its next thread. */
@@ -101,6 +118,7 @@ void runtime_unminit(void)
 {
 	stack_t st = {.ss_flags = SS_DISABLE};
 
+	blocksignals();
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
@@ -109,12 +127,82 @@ void runtime_unminit(void)
 /* Those that its mask lets through; the others go on waiting with it. */
 static noinline void deliver(g *gp)
 {
-	uint64_t ready = __atomic_fetch_and(&gp->sigpending, gp->sigmask, __ATOMIC_SEQ_CST) &
-			 ~gp->sigmask;
+	uint64_t ready = load(&gp->sigpending) & ~gp->sigmask;
 
 	for (int sig = 1; ready; sig++, ready >>= 1)
 		if (ready & 1)
-			arch_syscall3(SYS_tkill, gp->m->tid, sig, 0);
+			runtime_releasesignal(gp, sig);
+}
+
+void runtime_setkernelmask(uint64_t mask)
+{
+	mask &= ~sigbit(SIGURG);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
+}
+
+void runtime_recordmask(g *gp, uint64_t mask)
+{
+	store_rlx(&gp->sigmask, mask);
+	store(&gp->m->sigmask, mask);
+}
+
+/* The thread's mask was changed behind our back, by a jump out of a handler. */
+void runtime_readmask(g *gp)
+{
+	uint64_t now;
+
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&now, 8, 0, 0);
+	runtime_recordmask(gp, now | (gp->sigmask & sigbit(SIGURG)));
+}
+
+/* On g0, between goroutines. Again if it changes meanwhile: maskidle may have come too early. */
+void runtime_idlemask(m *mp)
+{
+	g *maing = runtime_maing;
+	uint64_t want;
+
+	while (maing && unlikely((want = load(&maing->sigmask)) != mp->sigmask)) {
+		runtime_setkernelmask(want);
+		store(&mp->sigmask, want);
+	}
+}
+
+/* An m that runs nobody, and is nobody's. */
+static bool idle(m *mp)
+{
+	return !load_acq(&mp->curg) && !load_acq(&mp->lockedg) && !mp->mstartfn;
+}
+
+void runtime_remask(ucontext_t *uc)
+{
+	g *gp = getg();
+	m *mp = gp->m;
+
+	if (gp == mp->g0 && idle(mp)) {
+		uint64_t want = load(&runtime_maing->sigmask);
+
+		*(uint64_t *)&uc->uc_sigmask = want & ~sigbit(SIGURG);
+		store(&mp->sigmask, want);
+	}
+	store_rel(&mp->remask, 0u);
+}
+
+/* One that is not idle any more does nothing; one that ends does not answer. */
+void runtime_maskidle(void)
+{
+	enum { Patience = 1000 };
+	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+
+	for (m *mp = load_acq(&runtime_allm); mp; mp = mp->alllink) {
+		if (!idle(mp) || load(&mp->sigmask) == runtime_maing->sigmask)
+			continue;
+		runtime_preemptinit();
+		store(&mp->remask, 1u);
+		if (arch_syscall3(SYS_tgkill, pid, mp->tid, SIGURG) < 0)
+			continue;
+		for (int i = 0; load_acq(&mp->remask) && i < Patience; i++)
+			runtime_osyield();
+	}
 }
 
 /* gp is about to run on this m: its mask, and what pthread_kill sent it while it was parked. */
@@ -123,10 +211,10 @@ noinline void runtime_setmask(g *gp)
 	m *mp = gp->m;
 
 	if (gp->sigmask != mp->sigmask) {
-		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&gp->sigmask, 0, 8, 0, 0);
-		mp->sigmask = gp->sigmask;
+		runtime_setkernelmask(gp->sigmask);
+		store_rlx(&mp->sigmask, gp->sigmask);
 	}
-	if (load_rlx(&gp->sigpending) & ~gp->sigmask)
+	if ((load_rlx(&gp->sigpending) & ~gp->sigmask) && !gp->sigheld)
 		deliver(gp);
 }
 
@@ -143,9 +231,7 @@ static const char *faultname(int sig)
 /* Let the kernel do what it does: the fault happens again without us. */
 static void giveup(int sig)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-
-	sigaction(sig, &dfl, NULL);
+	runtime_defaultsig(sig);
 }
 
 /* The g on whose stack the thread is, as far as guards go: not the one FS says while switching. */
@@ -202,17 +288,10 @@ static void quithandler(int sig, siginfo_t *si, void *uc)
 }
 
 /* A signal ignored since before the program started stays ignored. */
-static bool ignored(int sig)
-{
-	struct sigaction sa;
-
-	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
-}
-
 void runtime_initsig(void)
 {
 	for (size_t i = 0; i < nelem(faults); i++)
 		runtime_setsig(faults[i].sig, faulthandler);
-	if (!ignored(SIGQUIT))
+	if (!runtime_ignored(SIGQUIT))
 		runtime_setsig(SIGQUIT, quithandler);
 }

@@ -210,10 +210,9 @@ _Noreturn void runtime_tracebackexit(bool all)
 			runtime_allgstry(others, user);
 	}
 	if (level == 3) {
-		struct sigaction dfl = {.sa_handler = SIG_DFL};
 		uint64_t none = 0;
 
-		sigaction(SIGABRT, &dfl, NULL);
+		runtime_defaultsig(SIGABRT);
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8, 0, 0);
 		arch_syscall3(SYS_tkill, runtime_gettid(), SIGABRT, 0);
 	}

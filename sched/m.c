@@ -235,6 +235,7 @@ void runtime_stopm(void)
 
 	if (mp->p || mp->spinning)
 		runtime_throw("stopm holding a p or spinning");
+	runtime_idlemask(mp);
 	runtime_lock(&runtime_sched.lock);
 	runtime_mput(mp);
 	runtime_unlock(&runtime_sched.lock);

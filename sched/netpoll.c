@@ -229,6 +229,7 @@ enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
 	struct iotimer t = {.t = {.fn = timedout, .arg = gp}, .ticket = ticket};
 	bool parked;
 
+	gp->sigheld = true; /* a handler may jump away: not before all this is undone */
 	store(&gp->iowait, ticket | Preparing);
 	for (size_t i = 0; i < n; i++)
 		w[i].linked = false;
@@ -247,6 +248,9 @@ enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
 		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait - 1);
 	}
 	unlinkall(w, n);
+	gp->sigheld = false;
+	if (unlikely(load_rlx(&gp->sigpending) & ~gp->sigmask))
+		runtime_setmask(gp);
 	return load(&gp->iowait) & 3;
 }
 
@@ -308,6 +312,13 @@ int32_t runtime_pollwaiters(void)
 	for (int32_t i = 0; i < n; i++)
 		sum += load_rlx(&load_acq(&runtime_allp)[i]->npollwait);
 	return sum;
+}
+
+bool runtime_iowaiting(g *gp)
+{
+	uint64_t v = load(&gp->iowait) & (TicketUnit - 1);
+
+	return v == Preparing || v == Parked;
 }
 
 bool runtime_iointerrupt(g *gp)

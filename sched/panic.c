@@ -138,5 +138,6 @@ _Noreturn void go_panic(const char *fmt, ...)
 	if (!gp->trying)
 		die(&p);
 	gp->trying->msg = keepmsg(gp, p.msg);
+	runtime_unwindhandlers(gp);
 	longjmp(gp->trying->env, 1);
 }

@@ -62,29 +62,54 @@ static g *interrupted(const ucontext_t *uc)
 	m *mp = gp ? gp->m : NULL;
 
 	if (!mp || gp == mp->g0 || gp != mp->curg || !mp->p || mp->finish != FinishNone ||
-	    load_rlx(&gp->status) != Grunning)
+	    gp->handling || load_rlx(&gp->status) != Grunning)
 		return NULL;
 	if (ctx_sp(uc) >= gp->stackhi || ctx_sp(uc) < gp->stacklo + Room + ctx_room())
 		return NULL;
 	return gp;
 }
 
-static void handler(int sig, siginfo_t *si, void *context)
+static void preempt(ucontext_t *uc)
 {
-	ucontext_t *uc = context;
 	uintptr_t pc = ctx_pc(uc);
 	g *gp = interrupted(uc);
 
-	(void)sig, (void)si;
-	if (!gp)
-		return;
-	store_rlx(&gp->m->urged, 0u);
-	if (!load_rlx(&gp->m->p->preempt) && !load_rlx(&runtime_sched.gcwaiting))
+	if (!gp || (!load_rlx(&gp->m->p->preempt) && !load_rlx(&runtime_sched.gcwaiting)))
 		return;
 	if (ourtext(pc) || runtime_rawredo(uc, gp->m))
 		return;
 	if (programtext(pc))
 		ctx_inject(uc, runtime_asyncpreempt, pc);
+}
+
+/*
+ * A signal that the runtime did not send, or that one of its own was joined with,
+ * is the program's. One that it blocks waits with the goroutine: the thread does
+ * not block it.
+ */
+static void others(int sig, siginfo_t *si, void *uc)
+{
+	g *gp = getg();
+	bool ours = gp && gp->m && si->si_code == SI_TKILL &&
+		    si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0);
+
+	if (ours && !(load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)))
+		return;
+	if (gp && gp->m && gp != gp->m->g0 && (gp->sigmask & sigbit(sig)))
+		__atomic_or_fetch(&gp->sigpending, sigbit(sig), __ATOMIC_SEQ_CST);
+	else if (!runtime_routesignal(sig, si, uc))
+		runtime_callhandler(sig, si, uc);
+}
+
+static void handler(int sig, siginfo_t *si, void *uc)
+{
+	g *gp = getg();
+
+	if (gp && gp->m && load_acq(&gp->m->remask))
+		runtime_remask(uc);
+	if (gp)
+		preempt(uc);
+	others(sig, si, uc);
 }
 
 static void preempted0(g *gp)
@@ -121,8 +146,10 @@ static bool isprograms(const void *fn)
 }
 
 /* Before the first signal: none of this is needed by a program that takes no slice too many. */
-static noinline void init(void)
+void runtime_preemptinit(void)
 {
+	if (load_acq(&ready))
+		return;
 	arch_xsaveinit();
 	interposed = isprograms(memcpy) || isprograms(memmove) || isprograms(memset) ||
 		     isprograms(memcmp) || isprograms(strlen) || isprograms(clock_gettime);
@@ -135,7 +162,6 @@ static void signalm(m *mp)
 {
 	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
 
-	store_rlx(&mp->urged, 1u);
 	arch_syscall3(SYS_tgkill, pid, mp->tid, SIGURG);
 }
 
@@ -146,8 +172,7 @@ void runtime_preemptone(p *pp)
 	store_rlx(&pp->preempt, true);
 	if (!mp || runtime_debug.asyncpreemptoff)
 		return;
-	if (!load_acq(&ready))
-		init();
+	runtime_preemptinit();
 	if (!interposed)
 		runtime_rawsend(mp, signalm);
 }

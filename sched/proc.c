@@ -282,6 +282,7 @@ void runtime_newproc(void (*const *fn)(void *))
 	if (!gp)
 		runtime_fatal("out of memory for the main goroutine's stack");
 	startwith(gp, gp->stackhi, NULL);
+	store_rel(&runtime_maing, gp);
 	runtime_runqput(g0->m->p, gp, true);
 }
 
@@ -481,6 +482,8 @@ void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason wh
 	g *gp = getg(), *next;
 	m *mp = gp->m;
 
+	if (unlikely(gp->handling != NULL))
+		runtime_fatal("a signal handler would park its goroutine");
 	checkstack(gp);
 	gp->waitreason = (uint8_t)why;
 	store_rlx(&gp->status, Gwaiting);
@@ -517,6 +520,8 @@ void runtime_gosched(void)
 	g *gp = getg(), *next;
 	m *mp = gp->m;
 
+	if (unlikely(gp->handling != NULL))
+		return;
 	checkstack(gp);
 	store_rlx(&gp->status, Grunnable);
 	next = nextlocal(gp, mp->p);
@@ -571,6 +576,8 @@ _Noreturn void runtime_goexit(void)
 	if (unlikely(load_rlx(&runtime_sched.nomain)))
 		endorphan();
 	gp = getg();
+	if (unlikely(gp->handling != NULL))
+		runtime_endhandlers(gp);
 	mp = gp->m;
 	checkstack(gp);
 	store_rlx(&gp->status, Gdead);

@@ -294,6 +294,7 @@ static g *goidle(m *mp, p *pp)
 	runtime_releasep();
 	runtime_pidleput(pp);
 	runtime_unlock(&runtime_sched.lock);
+	runtime_idlemask(mp);
 	if (wasspinning) {
 		mp->spinning = false;
 		if ((int32_t)xadd(&runtime_sched.nmspinning, -1) < 0)

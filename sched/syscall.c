@@ -9,6 +9,9 @@
  *   exitsyscall    cas(p->status, Psyscall, Prunning)       who wins the cas
  *   sysmon         cas(p->status, Psyscall, Pidle)          owns the p
  *   stoptheworld   cas(p->status, Psyscall, Pgcstop)
+ *
+ * g->incall: the call may be left by a jump from a signal handler, which then ends
+ * it by exitsyscall. On the way there and back handlers wait (sigroute.c).
  */
 #include "runtime.h"
 
@@ -27,6 +30,7 @@ void runtime_entersyscall(void)
 	mp->oldp = pp;
 	mp->p = NULL;
 	store_rel(&pp->status, Psyscall);
+	store_rlx(&gp->incall, true);
 }
 
 static void handoff0(void *unused)
@@ -43,6 +47,7 @@ void runtime_entersyscallblock(void)
 	store_rlx(&gp->status, Gsyscall);
 	gp->m->oldp = NULL;
 	runtime_systemstack(handoff0, NULL);
+	store_rlx(&gp->incall, true);
 }
 
 /* No p for gp: queue it, and this m sleeps, or serves another if there is a p after all. */
@@ -102,6 +107,8 @@ void runtime_exitsyscall(void)
 	m *mp = gp->m;
 	p *pp = mp->oldp;
 
+	store_rlx(&gp->incall, false);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (likely(pp && cas(&pp->status, (uint32_t)Psyscall, (uint32_t)Prunning))) {
 		pp->m = mp;
 		mp->p = pp;
@@ -124,7 +131,7 @@ long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long 
 	g *gp = getg();
 	long r;
 
-	if (!gp || gp == gp->m->g0 || gp->status != Grunning || gp->vforking)
+	if (!gp || gp->vforking || !runtime_mayblock(gp) || gp == gp->m->g0)
 		return arch_syscall6(nr, a, b, c, d, e, f);
 	runtime_entersyscall();
 	r = arch_syscall6(nr, a, b, c, d, e, f);

@@ -2,7 +2,8 @@
 /*
  * sysmon.c - the thread that watches, without a p: it takes ps back from long
  * system calls, preempts slices that are used up, starts an m for timers that
- * nobody looks at, and tries again to make a thread where one was refused. It
+ * nobody looks at, looks at descriptors that nobody looks at, wakes goroutines
+ * that signals were left with, and tries again to make a thread where one was refused. It
  * looks every 20 us while that finds something to do, up to every 5 ms while it
  * does not, and sleeps while no p runs. (Go looks every 10 ms: then a slice that
  * began just after a look is taken after 20 ms at the earliest.)
@@ -126,9 +127,9 @@ static int64_t deeptimeout(void)
 
 /*
  * No p runs: sleep until one does. Before that, and each time the sleep was
- * limited, see whether one ever will.
+ * limited, see whether one ever will. Not after a kick later than the one seen.
  */
-static void deepsleep(void)
+static void deepsleep(uint32_t kick)
 {
 	struct sched *s = &runtime_sched;
 	int64_t ns;
@@ -143,7 +144,8 @@ static void deepsleep(void)
 	store(&s->sysmonwait, 1);
 	ns = deeptimeout();
 	runtime_unlock(&s->lock);
-	runtime_notetsleep(&s->sysmonnote, ns);
+	if (load(&s->sysmonkick) == kick)
+		runtime_notetsleep(&s->sysmonnote, ns);
 	if (!xchg(&s->sysmonwait, 0))
 		runtime_notesleep(&s->sysmonnote); /* a waker is on its way */
 	runtime_noteclear(&s->sysmonnote);
@@ -156,6 +158,13 @@ bool runtime_sysmonwake(void)
 		return false;
 	runtime_notewakeup(&runtime_sched.sysmonnote);
 	return true;
+}
+
+void runtime_sysmonkick(void)
+{
+	xadd(&runtime_sched.sysmonkick, 1);
+	runtime_futexwakeup(&runtime_sched.sysmonkick, 1);
+	runtime_sysmonwake();
 }
 
 /* A timer is due and its p's m is busy, a thread is missing, or work waits: an idle p sees to it. */
@@ -182,18 +191,20 @@ static uint32_t slowest(void)
 static void sysmon(void)
 {
 	int64_t scavenged = 0, polled = 0, now;
-	uint32_t idle = 0, delay = FastUs;
+	uint32_t idle = 0, delay = FastUs, kick;
 
 	if (runtime_debug.slice)
 		arch_syscall3(SYS_prctl, PR_SET_TIMERSLACK, 1, 0);
 	for (;;) {
+		kick = load(&runtime_sched.sysmonkick);
+		runtime_sigpoll();
 		delay = idle == 0 ? FastUs : idle > PatienceRounds ? delay * 2 : delay;
 		if (delay > slowest())
 			delay = slowest();
-		runtime_usleep(delay);
+		runtime_futexsleep(&runtime_sched.sysmonkick, kick, delay * INT64_C(1000));
 		if (load(&runtime_sched.gcwaiting) ||
 		    load(&runtime_sched.npidle) == (uint32_t)load_rlx(&runtime_gomaxprocs)) {
-			deepsleep();
+			deepsleep(kick);
 			idle = 0;
 			delay = FastUs;
 		}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * sigroute.c - which goroutine a signal is for.
+ *
+ * A signal to the process is the main thread's in C, unless that blocks it: its
+ * calls return EINTR, its sigsuspend ends, and its sigsetjmp is where the handler
+ * may jump to. The kernel gives it to any m. So the handler (runtime_routesignal)
+ * puts what came with it into slots[sig] and sends it on to the m that the main
+ * goroutine is on, as CodeRouted, or leaves it with the main goroutine, to be
+ * delivered when that runs next, and has sysmon wake it. If main is parked where
+ * a signal does not end the wait (a channel, a mutex), the handler runs where the
+ * signal came. A slot is in use from then until the handler runs: what comes
+ * meanwhile is one with it, as with any pending signal.
+ *
+ * A signal to a goroutine (pthread_kill, raise) is a bit in its g->sigpending. Who
+ * sets it pokes the m that the goroutine is on, if any, with the signal, as
+ * CodeGoroutine. The handler runs if the bit is there, for the goroutine that is; else
+ * that has gone meanwhile, and finds its bit where it runs next (runtime_setmask).
+ *
+ * Handlers must not take locks or park: they push the g on `waiting', of which
+ * sysmon takes all at once, and kick sysmon. A g is never unmapped, and is on the
+ * list once: sigqueued.
+ */
+#include "runtime.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "context_amd64.h"
+
+g *runtime_maing;
+
+static g *waiting; /* atomic; linked by siglink */
+
+/* What says in si_code that a signal was sent from here. Nobody else's; the kernel wants them negative. */
+enum { CodeGoroutine = -0x676f01, CodeRouted = -0x676f02 };
+
+/* Signals to the process on their way to the main goroutine. */
+static uint64_t claimed; /* atomic; which slots are in use */
+static struct {
+	siginfo_t info;
+	m *m;	      /* where it came to */
+	uint8_t hops; /* how often it was sent on: main may run away from it */
+} slots[32];
+
+enum { MaxHops = 4 };
+
+static inline bool take(uint64_t *set, int sig)
+{
+	return __atomic_fetch_and(set, ~sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
+}
+
+static inline bool put(uint64_t *set, int sig)
+{
+	return __atomic_fetch_or(set, sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
+}
+
+static inline bool inslot(g *gp, int sig)
+{
+	return gp == runtime_maing && sig < (int)nelem(slots) && (load(&claimed) & sigbit(sig));
+}
+
+/* ---- sending ---- */
+
+static int poke(m *mp, int sig, int code)
+{
+	siginfo_t si = {.si_signo = sig, .si_code = code};
+	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+
+	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)&si, 0, 0);
+}
+
+/*
+ * sig, whose bit is in the running goroutine's sigpending and which it does not
+ * block, is for it now: when this returns its handler has run. Ignored signals leave the bit.
+ */
+void runtime_releasesignal(g *gp, int sig)
+{
+	store_rlx(&gp->receiving, true);
+	poke(gp->m, sig, inslot(gp, sig) ? CodeRouted : CodeGoroutine);
+	store_rlx(&gp->receiving, false);
+	take(&gp->sigpending, sig);
+}
+
+/* One that it blocks, and is about to wait for in the kernel. */
+static int tothread(m *mp, int sig)
+{
+	return (int)arch_syscall3(SYS_tkill, mp->tid, sig, 0);
+}
+
+void runtime_signalthread(g *gp, int sig)
+{
+	if (take(&gp->sigpending, sig))
+		tothread(gp->m, sig);
+}
+
+/* raise. 0 or -errno. */
+int runtime_signalself(int sig)
+{
+	g *gp = getg();
+
+	if (!gp || !sig || gp->handling || gp == gp->m->g0)
+		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
+	put(&gp->sigpending, sig);
+	if (!(gp->sigmask & sigbit(sig)))
+		runtime_releasesignal(gp, sig);
+	return 0;
+}
+
+static void queue(g *gp)
+{
+	if (xchg(&gp->sigqueued, 1u))
+		return;
+	do
+		gp->siglink = load(&waiting);
+	while (!cas(&waiting, gp->siglink, gp));
+	runtime_sysmonkick();
+}
+
+/* pthread_kill of a goroutine that is not the running one. 0 or -errno. Also from handlers. */
+int runtime_signalg(g *gp, int sig)
+{
+	m *mp;
+
+	put(&gp->sigpending, sig);
+	mp = load(&gp->m);
+	if (load_rlx(&gp->sigmask) & sigbit(sig)) {
+		/* It waits with the goroutine, but for one that waits for it in the kernel. */
+		if (mp && load_rlx(&gp->sigwaits) && take(&gp->sigpending, sig))
+			return tothread(mp, sig);
+		return 0;
+	}
+	if (mp)
+		return poke(mp, sig, CodeGoroutine);
+	queue(gp);
+	return 0;
+}
+
+/* The program no longer handles sig: what is on its way will not arrive. */
+void runtime_forgetsignal(int sig)
+{
+	take(&claimed, sig);
+}
+
+/* ---- receiving ---- */
+
+/* Neither of the thread's own doing nor about what it does. */
+static bool toprocess(int sig, const siginfo_t *si)
+{
+	switch (sig) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+	case SIGPIPE:
+	case SIGXFSZ:
+	case SIGPROF:
+	case SIGVTALRM:
+		return false;
+	}
+	return si->si_code != SI_TKILL;
+}
+
+/* This thread's m: in the middle of a switch FS is at a g that has none. */
+static m *thism(void)
+{
+	m *mp = getg()->m;
+	int32_t tid;
+
+	if (likely(mp != NULL))
+		return mp;
+	tid = runtime_gettid();
+	for (mp = load_acq(&runtime_allm); mp && mp->tid != tid; mp = mp->alllink)
+		;
+	return mp;
+}
+
+/*
+ * gp is on this m but in the runtime: on the way to a system call or back, in a switch, or on g0.
+ * A handler that jumped away from there would leave a p or a goroutine in
+ * nobody's hand, so signals that are for gp wait, and come again in a moment.
+ */
+static bool intransit(g *gp, uintptr_t pc)
+{
+	if (getg() != gp)
+		return true;
+	return pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_etext &&
+	       !load_rlx(&gp->incall) && !load_rlx(&gp->receiving);
+}
+
+/* The goroutine that signals to the process are for; NULL: whichever is interrupted. */
+static g *receiver(int sig)
+{
+	g *gp = load_acq(&runtime_maing);
+
+	return gp && gp->goid == 1 && load_rlx(&gp->status) != Gdead &&
+			       !(load_rlx(&gp->sigmask) & sigbit(sig))
+		       ? gp
+		       : NULL;
+}
+
+/* What is in slots[sig] goes to gp, which is not running here. False: it cannot be woken. */
+static bool sendon(g *gp, m *here, int sig)
+{
+	m *mp = load(&gp->m);
+
+	if (mp && mp != here)
+		return poke(mp, sig, CodeRouted) == 0;
+	if (!mp && load_rlx(&gp->status) == Gwaiting && !runtime_iowaiting(gp))
+		return false;
+	put(&gp->sigpending, sig);
+	queue(gp);
+	return true;
+}
+
+/* A signal to the process has come to this m. */
+static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
+{
+	g *gp = receiver(sig);
+
+	if (!gp || sig >= (int)nelem(slots) || !toprocess(sig, si) ||
+	    (load(&gp->m) == mp && !intransit(gp, pc)))
+		return false;
+	if (put(&claimed, sig))
+		return true;
+	slots[sig].info = *si;
+	slots[sig].m = mp;
+	slots[sig].hops = 0;
+	if (sendon(gp, mp, sig))
+		return true;
+	take(&claimed, sig);
+	return false;
+}
+
+/* It was sent on to this m. Main may have gone, or be in the runtime: then it is sent again. */
+static bool arrived(m *mp, int sig, siginfo_t *si, uintptr_t pc)
+{
+	g *gp = receiver(sig);
+	bool here = gp && load(&gp->m) == mp;
+
+	if (!(load(&claimed) & sigbit(sig)))
+		return true;
+	if (gp && here && intransit(gp, pc))
+		return sendon(gp, mp, sig);
+	if (gp && !here && slots[sig].hops < MaxHops) {
+		slots[sig].hops++;
+		if (sendon(gp, mp, sig))
+			return true;
+	}
+	if (here)
+		take(&gp->sigpending, sig);
+	*si = slots[sig].info;
+	return !take(&claimed, sig);
+}
+
+/* It is for a goroutine that was on this m when it was sent. */
+static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
+{
+	g *gp = load_rlx(&mp->curg);
+
+	if (!gp || !(load(&gp->sigpending) & sigbit(sig)))
+		return true;
+	if (intransit(gp, pc)) {
+		queue(gp);
+		return true;
+	}
+	si->si_code = SI_TKILL;
+	si->si_pid = (pid_t)arch_syscall3(SYS_getpid, 0, 0, 0);
+	si->si_uid = (uid_t)arch_syscall3(SYS_getuid, 0, 0, 0);
+	return !take(&gp->sigpending, sig);
+}
+
+/*
+ * In a handler. True: it is not for who was interrupted, and the handler is done. Else
+ * *si is what the program is to see.
+ */
+bool runtime_routesignal(int sig, siginfo_t *si, void *uc)
+{
+	uintptr_t pc = ctx_pc(uc);
+	m *mp = getg() ? thism() : NULL;
+
+	if (!mp)
+		return false;
+	if (si->si_code == CodeRouted)
+		return arrived(mp, sig, si, pc);
+	if (si->si_code == CodeGoroutine)
+		return forgoroutine(mp, sig, si, pc);
+	return route(mp, sig, si, pc);
+}
+
+/* ---- sysmon ---- */
+
+/* The main goroutine cannot be woken: back to where the signal came, if it was to the process. */
+static void sendback(g *gp, int sig)
+{
+	if (!inslot(gp, sig) || !take(&gp->sigpending, sig))
+		return;
+	slots[sig].hops = MaxHops;
+	poke(slots[sig].m, sig, CodeRouted);
+}
+
+static void wake(g *gp)
+{
+	uint64_t sigs = load(&gp->sigpending) & ~load_rlx(&gp->sigmask);
+	uint32_t status = load_acq(&gp->status);
+	m *mp = load(&gp->m);
+
+	if (!sigs || status == Grunnable || (!mp && status != Gwaiting))
+		return;
+	if (!mp && runtime_iointerrupt(gp))
+		return;
+	for (int sig = 1; sigs; sig++, sigs >>= 1) {
+		if (!(sigs & 1))
+			continue;
+		if (mp) /* it is on one after all */
+			poke(mp, sig, inslot(gp, sig) ? CodeRouted : CodeGoroutine);
+		else
+			sendback(gp, sig);
+	}
+}
+
+/* Wake those that signals were left with. On sysmon. */
+void runtime_sigpoll(void)
+{
+	g *gp, *next;
+
+	if (!load_rlx(&waiting))
+		return;
+	for (gp = xchg(&waiting, NULL); gp; gp = next) {
+		next = gp->siglink;
+		store(&gp->sigqueued, 0u);
+		wake(gp);
+	}
+}
