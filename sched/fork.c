@@ -29,6 +29,7 @@ void runtime_forkwipe(void)
 	runtime_forksema();
 	runtime_forkallgs();
 	runtime_netpollfork();
+	runtime_sigactionfork();
 }
 
 /* The lists and counts of ms, of idle ps and runnable gs. */
@@ -67,6 +68,7 @@ void runtime_forksched(g *gp)
 	struct sched *s = &runtime_sched;
 
 	gp->forks = ++runtime_forks;
+	runtime_maing = gp; /* what the process is sent is for it now */
 	gp->sigpending = 0;
 	wipem(gp->m);
 	wipesched(gp->m);
