@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LeastQuota = 2 }; /* CPUs that the smallest quota still gives */
 enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 size_t runtime_physpagesize, runtime_hugepagesize;
@@ -116,12 +117,15 @@ static noinline int32_t manycpus(void)
 static int32_t getncpu(void)
 {
 	unsigned long mask[16];
-	int32_t cpus = countcpus(mask, sizeof mask), quota = cgroupcpus();
+	int32_t cpus = countcpus(mask, sizeof mask), quota;
 
 	if (cpus == 0)
 		cpus = manycpus();
-	if (quota > 0 && quota < 2)
-		quota = 2;
+	if (cpus <= LeastQuota)
+		return cpus; /* to ask would cost a tenth of the boot */
+	quota = cgroupcpus();
+	if (quota > 0 && quota < LeastQuota)
+		quota = LeastQuota;
 	return quota > 0 && quota < cpus ? quota : cpus;
 }
 
@@ -197,7 +201,7 @@ static struct {
 	mutex lock;
 	char *p, *end;
 } persist;
-static alignas(64) char firstchunk[16 << 10] bigbss;
+static alignas(64) char firstchunk[16 << 10] nextbss;
 
 enum { PersistChunk = 256 << 10 };
 

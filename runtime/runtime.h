@@ -34,8 +34,13 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define nelem(a) (sizeof(a) / sizeof((a)[0]))
 #define noinline __attribute__((noinline))
-/* Large and seldom touched: kept apart, so that the small things of .bss share few pages. */
+/*
+ * Large and seldom touched: kept apart, so that the small things of .bss share few pages. What
+ * the boot does touch of it is next to .bss. See tools/gocrt.ld.
+ */
+#define nextbss __attribute__((section(".bss.next")))
 #define bigbss __attribute__((section(".bss.big")))
+#define lastbss __attribute__((section(".bss.last")))
 #define printflike(f, a) __attribute__((format(printf, f, a)))
 
 typedef struct g g;
@@ -410,6 +415,7 @@ extern const char *const runtime_waitreasons[NWaitReason];
 /* ---- runtime/stack.c ---- */
 enum { StackDefault = 256 << 10, StackUsable = 192 << 10, StackMainMin = 8 << 20, StackDeep = 32 << 10 };
 void runtime_stackinit(void);
+g *runtime_stackmain(size_t bytes);  /* for the main goroutine */
 g *runtime_stackalloc(size_t bytes); /* a new g with stack, thread block and TLS; NULL when out of memory */
 void runtime_stackfree(g *gp);	     /* a big one: back to the kernel; a default one must not come here */
 void runtime_stacktrim(g *gp);	     /* gives back the pages below the first of an unused stack */

@@ -16,6 +16,10 @@
  * Slots come in classes, each twice the one before; class 0 is the default. The
  * ps and sched.gfree keep dead gs of class 0, freebig those of the others.
  *
+ * Where main is to have the usual 8 MiB its slot is part of the program (mainslot, at the
+ * end of .bss): the boot makes no mapping, and shares page tables with the data. The
+ * arena's NOHUGEPAGE it does not need: its top is within huge-page size of the mapping's end.
+ *
  * Guards: MADV_GUARD_INSTALL splits no mapping, so their number has no limit.
  * Kernels before 6.13 refuse it; then pages are made inaccessible while
  * vm.max_map_count allows, and after that a word at the low end is looked at
@@ -35,8 +39,9 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum { Guard = 32 << 10, Colours = 8, Classes = 21 };
+enum { Guard = 32 << 10, Colours = 8, Classes = 21, ClassMain = Classes };
 enum { ArenaDefault = 1 << 30 };
+enum { MainSlot = StackMainMin + (128 << 10), MainShallow = 128 << 10 };
 static const uint64_t Canary = 0x5741434b53544143; /* where there is no guard */
 
 enum guardkind { GuardMadvise, GuardMprotect, GuardCanary };
@@ -46,7 +51,9 @@ static struct {
 	uintptr_t next, end; /* unused part of the newest arena */
 	uint32_t nslots;     /* handed out, for the colour */
 } arena;
-static g *freebig[Classes];
+static g *freebig[Classes + 1] bigbss; /* main's is never taken from it */
+static char mainslot[MainSlot + 4096] lastbss; /* a slot at a page's begin in it */
+extern char _end[]; /* of .bss, by the linker */
 static size_t slot0; /* class 0's size: StackDefault, or more when TLS is large */
 static enum guardkind guardkind;
 
@@ -126,6 +133,33 @@ static int classof(size_t bytes)
 	while (class < Classes && (slotsize(class) < bytes || slotsize(class) - bytes < overhead))
 		class++;
 	return class;
+}
+
+/*
+ * mainslot will do: it is large enough, and the kernel will not put a huge page at its top,
+ * for the mapping ends before that would, nor right below the part that main is likely to use.
+ */
+static bool mainfits(uintptr_t slot, size_t bytes)
+{
+	uintptr_t top = slot + MainSlot, huge = top & -runtime_hugepagesize;
+
+	return bytes <= StackMainMin && runtime_tlssize() <= MainShallow / 4 &&
+	       top - huge >= MainShallow &&
+	       (((uintptr_t)_end + 4095) & -(uintptr_t)4096) < huge + runtime_hugepagesize;
+}
+
+/* The first g of all, for main. NULL when out of memory. */
+g *runtime_stackmain(size_t bytes)
+{
+	uintptr_t slot = ((uintptr_t)mainslot + 4095) & -(uintptr_t)4096;
+	g *gp;
+
+	if (!mainfits(slot, bytes))
+		return runtime_stackalloc(bytes);
+	gp = slotinit(slot, MainSlot, arena.nslots++);
+	gp->sizeclass = ClassMain;
+	runtime_addallg(gp);
+	return gp;
 }
 
 g *runtime_stackalloc(size_t bytes)

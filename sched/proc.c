@@ -235,19 +235,9 @@ static uint64_t newgoid(p *pp)
 	return pp->goidcache++;
 }
 
-/* A runnable g on no queue, or NULL when out of memory. On an m with a p. */
-static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
+/* gp, with its stack and thread block as good as new, is to be a goroutine of pp. */
+static inline void birth(g *gp, g *parent, p *pp, void (*fn)(void *), uintptr_t pc)
 {
-	g *gp = bytes <= StackUsable ? gfget(pp) : NULL;
-
-	if (likely(gp != NULL))
-		runtime_tlsreset(gp);
-	else if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
-		return NULL;
-	else if (gp->goid) {
-		xadd(&runtime_sched.ngfreebig, -1); /* a big one, used before */
-		runtime_tlsreset(gp);
-	}
 	gp->trimmed = false;
 	gp->startfn = fn;
 	gp->gopc = pc;
@@ -261,6 +251,22 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 	gp->defers = NULL;
 	gp->trying = NULL;
 	gp->panics = NULL;
+}
+
+/* A runnable g on no queue, or NULL when out of memory. On an m with a p. */
+static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
+{
+	g *gp = bytes <= StackUsable ? gfget(pp) : NULL;
+
+	if (likely(gp != NULL))
+		runtime_tlsreset(gp);
+	else if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
+		return NULL;
+	else if (gp->goid) {
+		xadd(&runtime_sched.ngfreebig, -1); /* a big one, used before */
+		runtime_tlsreset(gp);
+	}
+	birth(gp, parent, pp, fn, pc);
 	return gp;
 }
 
@@ -277,10 +283,10 @@ void runtime_newproc(void (*const *fn)(void *))
 	g *g0 = getg(), *gp;
 
 	runtime_bootstep("newproc");
-	gp = newg(g0, g0->m->p, runtime_mainstacksize(), *fn,
-		  (uintptr_t)__builtin_return_address(0));
+	gp = runtime_stackmain(runtime_mainstacksize());
 	if (!gp)
 		runtime_fatal("out of memory for the main goroutine's stack");
+	birth(gp, g0, g0->m->p, *fn, (uintptr_t)__builtin_return_address(0));
 	startwith(gp, gp->stackhi, NULL);
 	store_rel(&runtime_maing, gp);
 	runtime_runqput(g0->m->p, gp, true);

@@ -23,7 +23,7 @@ struct seen {
 };
 static struct seen seen[MaxProcs] bigbss;
 
-static char stack[MStackSize] __attribute__((aligned(4096))) bigbss;
+static char stack[MStackSize] __attribute__((aligned(64))) bigbss;
 
 static int64_t slicens(void)
 {

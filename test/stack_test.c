@@ -10,7 +10,7 @@
 
 _Thread_local g *runtime_g;
 struct debugvars runtime_debug;
-size_t runtime_physpagesize = 4096;
+size_t runtime_physpagesize = 4096, runtime_hugepagesize = 2 << 20;
 
 static size_t tlssize = 320;
 static g *made[10000];
@@ -232,6 +232,34 @@ Test(stack, guard_by_canary)
 	cr_expect(runtime_stackcanaryok(gp));
 	*(volatile char *)gp->stacklo = 0;
 	cr_expect(!runtime_stackcanaryok(gp));
+}
+
+Test(stack, main_is_part_of_the_program_or_not)
+{
+	static const size_t sizes[] = {StackMainMin, 16 << 20, StackMainMin};
+
+	init(0);
+	for (size_t i = 0; i < nelem(sizes); i++) {
+		g *gp = (tlssize = i == 2 ? 3 << 20 : 320, runtime_stackmain(sizes[i]));
+		uintptr_t at = (uintptr_t)gp - (uintptr_t)mainslot;
+
+		check_layout(gp, sizes[i]);
+		cr_expect(faults(gp->stacklo - 1));
+		cr_expect(!faults(gp->stacklo));
+		cr_expect(i == 0 || at >= sizeof mainslot, "too large for it");
+	}
+}
+
+/* A dead main's stack is nobody else's, for it is smaller than its class would be. */
+Test(stack, main_is_not_used_again)
+{
+	g *gp;
+
+	init(0);
+	gp = runtime_stackmain(StackMainMin);
+	runtime_stackfree(gp);
+	for (int i = 0; i < 3; i++)
+		cr_expect_neq(runtime_stackalloc(StackMainMin >> i), gp);
 }
 
 /* Thread-locals take of the slot, not of the stack. */
