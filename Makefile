@@ -77,10 +77,11 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	@mkdir -p $$(@D)
 	cp $$< $$@
 endef
-# What runs at the boot and at the end only is built small.
-COLD = args boottrace cfi cfiexpr cfifde check crt dwarfline env gc os_linux print signal symtab \
-       traceback unwind
-$(COLD:%=build/obj/runtime/%.o): CFLAGS += -Os
+# What runs seldom, at the boot and at the end is built small.
+COLD = $(addprefix runtime/,args boottrace cfi cfiexpr cfifde check crt dwarfline env gc os_linux \
+       print signal stack symtab traceback unwind) \
+       $(addprefix sched/,cond lockosthread m once p panic sysmon)
+$(COLD:%=build/obj/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
