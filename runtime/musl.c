@@ -347,12 +347,12 @@ weakseam int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn
 {
 	struct create c = {t, attr, fn, arg, 0};
 
-	if (goroutine() && !load_rlx(&runtime_sched.watched))
-		runtime_startsysmon();
-	if (goroutine())
+	if (goroutine()) {
+		runtime_watch();
 		runtime_systemstack(create0, &c);
-	else
+	} else {
 		create0(&c);
+	}
 	return c.ret;
 }
 

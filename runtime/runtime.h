@@ -300,7 +300,7 @@ struct sched {
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
 	int32_t stopwait;   /* ps yet to stop */
 	note stopnote;
-	uint32_t watched;    /* atomic; sysmon was started: in a child of fork when first needed */
+	m *sysmonm;	     /* atomic; sysmon's, while it has no thread yet; then NULL */
 	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
 	note sysmonnote;
 	uint32_t sysmonkick; /* futex: changed to have sysmon look at once */
@@ -553,6 +553,7 @@ _Noreturn void runtime_mexit(bool osstack);
 void runtime_mcommoninit(m *mp, int64_t id);
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
 bool runtime_newthread(m *mp);
+void runtime_watchslow(void);
 void runtime_stopm(void);
 void runtime_startm(p *pp, bool spinning);
 void runtime_handoffp(p *pp);
@@ -779,6 +780,13 @@ static inline bool runtime_mayblock(g *gp)
 static inline bool runtime_alone(void)
 {
 	return !DEBUG && likely(load_rlx(&runtime_gomaxprocs) == 1);
+}
+
+/* There is more than main alone from now on: sysmon's thread must run. See runtime_newm. */
+static inline void runtime_watch(void)
+{
+	if (unlikely(load_rlx(&runtime_sched.sysmonm) != NULL))
+		runtime_watchslow();
 }
 
 /* A cheap random number; on an m. */

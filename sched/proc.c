@@ -319,9 +319,8 @@ static void queuenew(g *new)
 {
 	g *gp = getg();
 
-	if (unlikely(!load_rlx(&runtime_sched.watched)))
-		runtime_startsysmon();
 	runtime_runqput(gp->m->p, new, true);
+	runtime_watch();
 	runtime_wakep();
 	giveway(gp, gp->m->p);
 }
@@ -364,8 +363,7 @@ bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint6
 	new->parentid = parentid;
 	new->sigmask = sigmask;
 	startwith(new, new->stackhi, arg);
-	if (unlikely(!load_rlx(&runtime_sched.watched)))
-		runtime_startsysmon();
+	runtime_watch();
 	runtime_runqput(pp, new, false);
 	runtime_wakep();
 	return true;

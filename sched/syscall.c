@@ -21,8 +21,8 @@ void runtime_entersyscall(void)
 	m *mp = gp->m;
 	p *pp = mp->p;
 
-	if (unlikely(!load_rlx(&runtime_sched.watched)) && runtime_nexttimer())
-		runtime_startsysmon(); /* nobody else looks after them meanwhile */
+	if (unlikely(load_rlx(&runtime_sched.sysmonm) != NULL) && runtime_nexttimer())
+		runtime_watch(); /* nobody else looks after them meanwhile */
 	if (unlikely(gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep))
 		gp->deep = true;
 	store_rlx(&gp->status, Gsyscall);

@@ -6,7 +6,9 @@
  * that signals were left with, and tries again to make a thread where one was refused. It
  * looks every 20 us while that finds something to do, up to every 5 ms while it
  * does not, and sleeps while no p runs. (Go looks every 10 ms: then a slice that
- * began just after a look is taken after 20 ms at the earliest.)
+ * began just after a look is taken after 20 ms at the earliest.) While main is alone there is
+ * nothing to watch: its m is made by runtime_main, as in Go, its thread by the first
+ * runtime_watch; in a child of fork too, which may just go on to exec.
  */
 #include "runtime.h"
 
@@ -222,17 +224,12 @@ static void sysmon(void)
 	}
 }
 
-/*
- * Called by runtime_main, and in a child of fork by what first needs it: a child that goes
- * on to exec does not pay for a thread. Without sysmon nothing takes ps back: so it is fatal.
- */
-noinline void runtime_startsysmon(void)
+/* By runtime_main and in a child of fork. The thread follows when there is something to watch: see runtime_newm. */
+void runtime_startsysmon(void)
 {
-	if (xchg(&runtime_sched.watched, 1))
-		return;
 	runtime_lock(&runtime_sched.lock);
 	runtime_sched.nmsys++;
 	runtime_unlock(&runtime_sched.lock);
 	if (!runtime_newm(sysmon, NULL, false, stack))
-		runtime_fatal("cannot create the sysmon thread");
+		runtime_fatal("out of memory for sysmon");
 }

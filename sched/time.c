@@ -415,6 +415,7 @@ void runtime_timerwake(int64_t when)
 	struct sched *s = &runtime_sched;
 	int64_t until = load(&sleeper.until);
 
+	runtime_watch();
 	if (!when || (until && until <= when))
 		return;
 	if (until) {
