@@ -228,7 +228,7 @@ struct m {
 };
 
 enum { MaxProcs = 1024 };
-enum { RunqSize = DEBUG ? 8 : 256, GidBatch = 16, GfreeMax = DEBUG ? 4 : 64 };
+enum { RunqSize = DEBUG ? 8 : 256, YoungSize = DEBUG ? 4 : 64, GidBatch = 16, GfreeMax = DEBUG ? 4 : 64 };
 
 struct timer;
 
@@ -266,7 +266,10 @@ struct p {
 	alignas(64) uint32_t runqhead;
 	uint32_t runqtail;
 	g *runnext;
+	uint32_t younghead; /* spawned here, not run yet: see sched/young.h */
+	uint32_t youngtail;
 	g *runq[RunqSize];
+	g *young[YoungSize];
 
 	/* Dead gs with the default stack, last in first out; its m's. */
 	g *gfree[GfreeMax];
@@ -528,6 +531,8 @@ void runtime_rundefers(void); /* all of the running goroutine's deferred calls *
 
 /* ---- sched/runq.c ---- */
 void runtime_runqput(p *pp, g *gp, bool next);
+void runtime_runqspawn(p *pp, g *gp); /* new, and next in line */
+void runtime_runqage(p *pp);	      /* all that would go before the ring goes behind it */
 g *runtime_runqget(p *pp, bool *inherit);
 g *runtime_runqsteal(p *pp, p *from, bool stealnext);
 bool runtime_runqempty(p *pp);

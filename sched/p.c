@@ -136,7 +136,7 @@ static void destroyp(p *pp, p *heir)
 		gp = pp->runq[--pp->runqtail % RunqSize];
 		runtime_globrunqputhead(gp);
 	}
-	if ((gp = runtime_runqget(pp, &inherit)))
+	while ((gp = runtime_runqget(pp, &inherit)))
 		runtime_globrunqputhead(gp);
 	runtime_movetimers(pp, heir);
 	heir->npollwait += pp->npollwait;

@@ -295,11 +295,11 @@ void runtime_newproc(void (*const *fn)(void *))
 /*
  * A spawner far ahead of those it spawned gives way to them: goroutines then
  * run on stacks that are still in the cache, and there is no more of them than
- * a queue holds. (Go lets it run on, up to a whole slice.)
+ * young holds. (Go lets it run on, up to a whole slice.)
  */
 static void giveway(g *gp, p *pp)
 {
-	if (unlikely(pp->runqtail - load_rlx(&pp->runqhead) >= RunqSize - 1) && !gp->lockedm)
+	if (unlikely(pp->youngtail - load_rlx(&pp->younghead) >= YoungSize - 1) && !gp->lockedm)
 		runtime_gosched();
 }
 
@@ -319,7 +319,7 @@ static void queuenew(g *new)
 {
 	g *gp = getg();
 
-	runtime_runqput(gp->m->p, new, true);
+	runtime_runqspawn(gp->m->p, new);
 	runtime_watch();
 	runtime_wakep();
 	giveway(gp, gp->m->p);

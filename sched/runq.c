@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runq.c - run queues: each p's ring with its runnext, and the global list.
+ * runq.c - run queues: each p's ring with its runnext and its young, and the global list.
  *
  * The ring: only its p's m stores tail (release, after the slot is filled);
  * the m and thieves advance head by cas (release, after the slots are read).
@@ -11,7 +11,7 @@
  *
  * The global list is under sched.lock; its size may be read without.
  */
-#include "runtime.h"
+#include "young.h"
 
 /*
  * Half of a full ring and gp go to the global list, as one batch.
@@ -75,6 +75,48 @@ void runtime_runqput(p *pp, g *gp, bool next)
 	}
 }
 
+/* The older half of a full young goes to the ring. */
+static noinline void younghalve(p *pp)
+{
+	g *gp;
+
+	while (pp->youngtail - load_rlx(&pp->younghead) > YoungSize / 2)
+		if ((gp = youngsteal(pp)))
+			runtime_runqput(pp, gp, false);
+}
+
+/* A new gp is next in line on pp, what was next is young. Runs on pp's m. */
+void runtime_runqspawn(p *pp, g *gp)
+{
+	g *old = pp->runnext;
+
+	if (DEBUG && runtime_rand(getg()->m) % 2) {
+		runtime_runqput(pp, gp, false);
+		return;
+	}
+	if (runtime_alone())
+		store_rlx(&pp->runnext, gp);
+	else
+		old = xchg(&pp->runnext, gp);
+	if (!old)
+		return;
+	if (unlikely(pp->youngtail - load_rlx(&pp->younghead) == YoungSize))
+		younghalve(pp);
+	youngput(pp, old);
+}
+
+/* Runs on pp's m. */
+void runtime_runqage(p *pp)
+{
+	g *next = xchg(&pp->runnext, NULL), *gp;
+
+	while (!noyoung(pp))
+		if ((gp = youngsteal(pp)))
+			runtime_runqput(pp, gp, false);
+	if (next)
+		runtime_runqput(pp, next, false);
+}
+
 static inline bool takenext(p *pp, g *next)
 {
 	if (!runtime_alone())
@@ -92,6 +134,10 @@ g *runtime_runqget(p *pp, bool *inherit)
 	g *next = load_rlx(&pp->runnext);
 
 	if (next && takenext(pp, next)) {
+		*inherit = true;
+		return next;
+	}
+	if ((next = youngget(pp))) {
 		*inherit = true;
 		return next;
 	}
@@ -116,15 +162,19 @@ g *runtime_runqget(p *pp, bool *inherit)
 	}
 }
 
-/* Nothing to run on pp, seen from any m: runnext is looked at between two equal tails. */
+/*
+ * Nothing to run on pp, seen from any m: runnext and young are looked at between two equal
+ * tails. What its m moves from one to another just now may not be seen; it will run that.
+ */
 bool runtime_runqempty(p *pp)
 {
 	for (;;) {
 		uint32_t h = load(&pp->runqhead), t = load(&pp->runqtail);
 		g *next = load(&pp->runnext);
+		bool none = noyoung(pp);
 
 		if (t == load(&pp->runqtail))
-			return h == t && !next;
+			return h == t && !next && none;
 	}
 }
 
@@ -203,6 +253,10 @@ g *runtime_runqsteal(p *pp, p *from, bool stealnext)
 	if (runtime_runqempty(from))
 		return NULL;
 	backoff(pp);
+	if ((gp = youngsteal(from))) {
+		pp->stealtime = arch_cputicks();
+		return gp;
+	}
 	n = runqgrab(from, pp, t, stealnext);
 	if (n == 0)
 		return NULL;

@@ -341,13 +341,11 @@ g *runtime_findrunnable(bool *inherit)
 /* sysmon wants the slice back: what was to inherit it goes behind the others. */
 static void endslice(p *pp)
 {
-	g *next = xchg(&pp->runnext, NULL);
-
 	store_rlx(&pp->preempt, false);
 	pp->globalfirst = true;
 	pp->schedtick++;
-	if (next)
-		runtime_runqput(pp, next, false);
+	runtime_runqage(pp);
+	runtime_wakep();
 }
 
 /* Find a runnable goroutine and execute it; on g0, with a p. Never returns. */

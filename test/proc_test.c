@@ -15,6 +15,7 @@ TestSuite(stack, .timeout = 120);
 Test(proc, all_run) { everywhere("proc", "spawn"); }
 Test(proc, waves) { everywhere("proc", "waves"); }
 Test(proc, tree) { everywhere("proc", "tree"); }
+Test(proc, chains_hold_nobody_up) { everywhere("proc", "chains"); }
 Test(proc, ids_are_unique) { everywhere("proc", "ids"); }
 Test(proc, are_counted) { everywhere("proc", "count"); }
 Test(proc, take_turns) { everywhere("proc", "fair"); }

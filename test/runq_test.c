@@ -92,6 +92,62 @@ static void next_goes_first(void)
 Test(runq, next_goes_first_and_moves_the_one_before, .init = alone) { next_goes_first(); }
 Test(runq, next_goes_first_of_two, .init = not_alone) { next_goes_first(); }
 
+/* The newest first, all before the ring, and on the same slice. */
+static void young_go_first(void)
+{
+	p *pp = newp();
+
+	runtime_runqput(pp, &gs[0], false);
+	for (int round = 0; round < 3 * YoungSize; round++) {
+		for (int i = 1; i <= 5; i++) {
+			runtime_runqspawn(pp, &gs[i]);
+			cr_expect(!runtime_runqempty(pp));
+		}
+		for (int i = 5; i > 0; i--)
+			expect_next(pp, &gs[i], true);
+	}
+	expect_next(pp, &gs[0], false);
+	expect_next(pp, NULL, false);
+	cr_expect(runtime_runqempty(pp));
+}
+
+Test(runq, young_go_first, .init = alone) { young_go_first(); }
+Test(runq, young_go_first_of_two, .init = not_alone) { young_go_first(); }
+
+static void too_many_young(void)
+{
+	enum { N = YoungSize + 2, Half = YoungSize / 2 };
+	p *pp = newp();
+
+	for (int i = 0; i < N; i++)
+		runtime_runqspawn(pp, &gs[i]);
+	for (int i = N - 1; i >= Half; i--)
+		expect_next(pp, &gs[i], true);
+	for (int i = 0; i < Half; i++)
+		expect_next(pp, &gs[i], false);
+	expect_next(pp, NULL, false);
+}
+
+Test(runq, too_many_young_send_the_older_half_to_the_ring, .init = alone) { too_many_young(); }
+Test(runq, too_many_young_of_two, .init = not_alone) { too_many_young(); }
+
+static void age(void)
+{
+	p *pp = newp();
+
+	for (int i = 0; i < 3; i++)
+		runtime_runqput(pp, &gs[i], false);
+	for (int i = 3; i < 8; i++)
+		runtime_runqspawn(pp, &gs[i]);
+	runtime_runqage(pp);
+	for (int i = 0; i < 8; i++)
+		expect_next(pp, &gs[i], false);
+	expect_next(pp, NULL, false);
+}
+
+Test(runq, at_the_end_of_a_slice_young_go_behind, .init = alone) { age(); }
+Test(runq, at_the_end_of_a_slice_of_two, .init = not_alone) { age(); }
+
 static void one_too_many(void)
 {
 	p *pp = newp();
@@ -173,6 +229,19 @@ Test(runq, steals_one_or_half, .init = not_alone)
 	cr_expect_null(runtime_runqsteal(pp, from, true));
 }
 
+Test(runq, steals_the_oldest_young, .init = not_alone)
+{
+	p *from = newp(), *pp = newp();
+
+	for (int i = 0; i < 10; i++)
+		runtime_runqspawn(from, &gs[i]);
+	for (int i = 0; i < 9; i++)
+		cr_expect_eq(runtime_runqsteal(pp, from, false), &gs[i]);
+	cr_expect_null(runtime_runqsteal(pp, from, false), "the tenth is next");
+	expect_next(from, &gs[9], true);
+	cr_expect(runtime_runqempty(from));
+}
+
 Test(runq, steals_runnext_only_when_asked, .init = not_alone)
 {
 	p *from = newp(), *pp = newp();
@@ -192,13 +261,16 @@ static g many[Threads * Each];
 static int state[Threads * Each]; /* 0: in somebody's hand, 1: queued */
 static int64_t taken, stolen;
 
-static void queue(p *pp, g *gp, bool next)
+static void queue(p *pp, g *gp, int how)
 {
 	if (!cas(&state[gp - many], 0, 1)) {
 		fprintf(stderr, "%td was put twice\n", gp - many);
 		abort();
 	}
-	runtime_runqput(pp, gp, next);
+	if (how < 2)
+		runtime_runqput(pp, gp, how);
+	else
+		runtime_runqspawn(pp, gp);
 }
 
 static bool take(g *gp)
@@ -236,7 +308,7 @@ static void *worker(void *arg)
 		case 2:
 		case 3:
 			if (n)
-				queue(ps[me], hand[--n], x >> 20 & 1);
+				queue(ps[me], hand[--n], x >> 20 & 3);
 			break;
 		case 4:
 		case 5:
@@ -244,6 +316,8 @@ static void *worker(void *arg)
 				hand[n++] = gp;
 			break;
 		case 6:
+			if ((x >> 20) % 64 == 0)
+				runtime_runqage(ps[me]);
 			runtime_lock(&runtime_sched.lock);
 			gp = runtime_sched.runqsize ? globpop() : NULL;
 			runtime_unlock(&runtime_sched.lock);
@@ -264,7 +338,7 @@ static void *worker(void *arg)
 		}
 	}
 	while (n)
-		queue(ps[me], hand[--n], false);
+		queue(ps[me], hand[--n], 0);
 	runtime_g = NULL;
 	return NULL;
 }

@@ -52,6 +52,35 @@ static void tree(void)
 	CHECK(counter == (1 << 16) - 1);
 }
 
+/* Each makes the next and ends: whoever runs has one that would go before all others. */
+static bool enough;
+static int links[2];
+
+static bool grown(int i)
+{
+	return __atomic_load_n(&links[i], __ATOMIC_RELAXED) > 1000;
+}
+
+static void link_on(void *arg)
+{
+	__atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+	if (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		go(link_on, arg);
+	else
+		go_waitgroup_done(&wg);
+}
+
+static void chains(void)
+{
+	go_waitgroup_add(&wg, 2);
+	go(link_on, &links[0]);
+	go(link_on, &links[1]);
+	for (int i = 0; i < 10 || !grown(0) || !grown(1); i++)
+		go_sched();
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	go_waitgroup_wait(&wg);
+}
+
 enum { Ids = 20000 };
 static uint64_t ids[Ids];
 
@@ -421,6 +450,7 @@ const struct testcase cases[] = {
 	{"spawn", spawn},
 	{"waves", million},
 	{"tree", tree},
+	{"chains", chains},
 	{"ids", unique_ids},
 	{"count", count},
 	{"fair", fair},
