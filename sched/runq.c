@@ -186,13 +186,14 @@ bool runtime_runqempty(p *pp)
  */
 static uint32_t stealcount(p *pp, p *from, uint32_t n)
 {
+	enum { Long = 32 };
 	uint32_t tick = load_rlx(&from->nswitch) + load_rlx(&from->schedtick) +
 			load_rlx(&from->runqtail);
 	bool stuck = pp->stealfrom == from && pp->stealtick == tick;
 
 	pp->stealfrom = from;
 	pp->stealtick = tick;
-	return stuck ? n - n / 2 : n > 0;
+	return stuck || n > Long ? n - n / 2 : n > 0;
 }
 
 /*
@@ -239,6 +240,10 @@ static void backoff(p *pp)
 	bool soon = arch_cputicks() - pp->stealtime < Soon;
 
 	pp->stealwait = !soon ? 0 : pp->stealwait < Most ? pp->stealwait * 2 + 1 : Most;
+	if (pp->stealwait == Most) {
+		runtime_usleep(20);
+		return;
+	}
 	for (uint32_t i = 0; i < pp->stealwait && !load_rlx(&runtime_sched.gcwaiting); i++)
 		for (int k = 0; k < Spins; k++)
 			procyield();

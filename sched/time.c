@@ -37,14 +37,14 @@
  *   wake it if later than ours    sleep no longer than the earliest
  *
  * It wakes on time while timers are sparse. Where several fell due since it
- * last slept it sleeps no less than CoalesceNs, so that a crowd of sleepers
- * does not cost a thread's wake-up each.
+ * last slept it sleeps the longer the more they were, up to a millisecond, so that
+ * a crowd of sleepers does not cost a thread's wake-up each.
  */
 #include "runtime.h"
 
 #include <string.h>
 
-enum { CoalesceMin = 4, CoalesceNs = 200 * 1000 };
+enum { CoalesceMin = 4, CoalesceEachNs = 25 * 1000, CoalesceMostNs = 1000 * 1000 };
 enum { FireMin = RunqSize / 16 + 1 };
 enum { LineEnts = 64 / sizeof(struct timerent) }; /* the four children of an entry: one cache line */
 
@@ -335,6 +335,13 @@ void runtime_forktimers(void)
 
 /* ---- waiting for the next one ---- */
 
+/* How long to sleep at the least after so many timers fired. */
+static int64_t coalesce(uint32_t fired)
+{
+	return fired < CoalesceMostNs / CoalesceEachNs ? fired * (int64_t)CoalesceEachNs
+						       : CoalesceMostNs;
+}
+
 /* Until woken or for ns (< 0: no limit); true: woken, or l has some to run. */
 static bool sleepfor(int64_t ns, struct glist *l)
 {
@@ -373,7 +380,7 @@ bool runtime_idlesleep(int64_t until, struct glist *l)
 	}
 	until = until ? until : Never;
 	if (load_rlx(&sleeper.fired) >= CoalesceMin)
-		dense = runtime_nanotime() + CoalesceNs;
+		dense = runtime_nanotime() + coalesce(load_rlx(&sleeper.fired));
 	store_rlx(&sleeper.fired, 0u);
 	store(&sleeper.polls, runtime_pollerinited());
 	do {
