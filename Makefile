@@ -80,7 +80,7 @@ endef
 # What runs seldom, at the boot and at the end is built small.
 COLD = $(addprefix runtime/,args boottrace cfi cfiexpr cfifde check crt dwarfline env gc os_linux \
        print signal stack symtab traceback unwind) \
-       $(addprefix sched/,cond lockosthread m once p panic sysmon)
+       $(addprefix sched/,cond lockosthread m once p panic rwmutex sysmon timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
