@@ -342,11 +342,12 @@ static int64_t coalesce(uint32_t fired)
 						       : CoalesceMostNs;
 }
 
-/* Until woken or for ns (< 0: no limit); true: woken, or l has some to run. */
-static bool sleepfor(int64_t ns, struct glist *l)
+/*
+ * Until woken or for ns (< 0: no limit); true: woken since key was read, or l has some to
+ * run. The key is read before the timers are looked at: no wake in between is lost.
+ */
+static bool sleepfor(uint32_t key, int64_t ns, struct glist *l)
 {
-	uint32_t key = load(&sleeper.key);
-
 	if (load_rlx(&sleeper.polls))
 		runtime_netpoll(ns, l);
 	else
@@ -373,6 +374,7 @@ static int64_t remaining(int64_t until, int64_t dense)
 bool runtime_idlesleep(int64_t until, struct glist *l)
 {
 	int64_t dense = 0, ns;
+	uint32_t key;
 
 	if (!cas(&sleeper.busy, 0u, 1u)) {
 		runtime_timerwake(until);
@@ -386,12 +388,13 @@ bool runtime_idlesleep(int64_t until, struct glist *l)
 	do {
 		int64_t next;
 
+		key = load(&sleeper.key);
 		store(&sleeper.until, until);
 		next = runtime_nexttimer();
 		if (next && next < until)
 			store(&sleeper.until, until = next);
 		ns = remaining(until, dense);
-	} while (ns && !sleepfor(ns, l));
+	} while (ns && !sleepfor(key, ns, l));
 	store(&sleeper.until, INT64_C(0));
 	store(&sleeper.busy, 0u);
 	return true;
