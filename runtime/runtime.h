@@ -682,6 +682,7 @@ struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
 	g *gp;
 	uint64_t ticket;
 };
+void runtime_polldescinit(void);
 struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, or fd is out of range */
 int runtime_pollopen(struct polldesc *pd, int fd);
 enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);

@@ -100,6 +100,7 @@ void runtime_mstartm0(void)
 /* NULL: out of memory. */
 static m *allocm(void)
 {
+	static alignas(64) m second; /* sysmon's, made at the boot: in .bss, whose pages that touches anyhow */
 	m *mp;
 
 	runtime_lock(&runtime_sched.lock);
@@ -112,7 +113,7 @@ static m *allocm(void)
 		return mp;
 	}
 	runtime_unlock(&runtime_sched.lock);
-	mp = runtime_persistenttry(sizeof *mp, 64);
+	mp = second.alllink ? runtime_persistenttry(sizeof *mp, 64) : &second;
 	if (!mp)
 		return NULL;
 	runtime_lock(&runtime_sched.lock);

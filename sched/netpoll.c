@@ -42,19 +42,31 @@ enum { ChunkBits = 9, Chunk = 1 << ChunkBits, Chunks = 1 << 15 };
 enum { Preparing = 1, Parked = 2, Claimed = 4, TicketUnit = 8 };
 enum { Events = 128 };
 
-static struct polldesc *chunks[Chunks] bigbss; /* atomic; each set once */
+/* The first chunk is part of the program: the boot of one that only prints maps none. */
+static struct polldesc first[Chunk] bigbss;
+static struct polldesc *chunks[Chunks] bigbss; /* the others; atomic; each set once */
 static uint32_t polls;			       /* atomic; looks at the poller so far, about */
 
 /* ---- descriptors ---- */
+
+/* A zero lock is free; only the debug build gives it a rank, and touches the pages for it. */
+static void ranks(struct polldesc *c)
+{
+	for (int i = 0; DEBUG && i < Chunk; i++)
+		runtime_lockinit(&c[i].lock, RankPoll);
+}
+
+void runtime_polldescinit(void)
+{
+	ranks(first);
+}
 
 static noinline struct polldesc *newchunk(int fd)
 {
 	struct polldesc *old = NULL, *c;
 
 	c = runtime_persistentalloc(Chunk * sizeof *c, 64);
-	for (int i = 0; i < Chunk; i++)
-		if (DEBUG)
-			runtime_lockinit(&c[i].lock, RankPoll);
+	ranks(c);
 	if (!__atomic_compare_exchange_n(&chunks[fd >> ChunkBits], &old, c, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return old; /* somebody was faster; this happens once in a program's life, if at all */
@@ -65,6 +77,8 @@ struct polldesc *runtime_polldesc(int fd, bool make)
 {
 	struct polldesc *c;
 
+	if (likely((unsigned)fd < Chunk))
+		return &first[fd];
 	if (unlikely((unsigned)fd >= (unsigned)Chunks * Chunk))
 		return NULL;
 	c = load_acq(&chunks[fd >> ChunkBits]);
@@ -431,19 +445,24 @@ void runtime_netpollstale(void)
 
 /* ---- fork ---- */
 
+static void forget(struct polldesc *c)
+{
+	for (struct polldesc *pd = c; pd < c + Chunk; pd++) {
+		pd->lock.key = 0;
+		pd->first = pd->last = NULL;
+		pd->asking[0] = pd->asking[1] = NULL;
+		pd->registered = false;
+		pd->closing = 0;
+	}
+}
+
 /* The child's world is stopped: the caller alone is left, and waits for nothing. */
 void runtime_netpollfork(void)
 {
-	for (int i = 0; i < Chunks; i++)
-		for (int k = 0; chunks[i] && k < Chunk; k++) {
-			struct polldesc *pd = &chunks[i][k];
-
-			pd->lock.key = 0;
-			pd->first = pd->last = NULL;
-			pd->asking[0] = pd->asking[1] = NULL;
-			pd->registered = false;
-			pd->closing = 0;
-		}
+	forget(first);
+	for (int i = 1; i < Chunks; i++)
+		if (chunks[i])
+			forget(chunks[i]);
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++)
 		runtime_allp[i]->npollwait = 0;
 	runtime_pollerfork();

@@ -26,6 +26,7 @@ static void lockinits(void)
 	runtime_lockinit(&runtime_sched.lock, RankSched);
 	runtime_lockinit(&runtime_sched.gflock, RankGfree);
 	runtime_semainit();
+	runtime_polldescinit();
 }
 
 void runtime_schedinit(void)
