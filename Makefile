@@ -87,11 +87,14 @@ $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
 # ---- Examples ----
 
-EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c)) build/examples/httpd
 
 build/examples/%: examples/%.c $(addprefix build/,$(PRODUCTS))
 	@mkdir -p $(@D)
 	build/bin/gocrt-gcc $(WARN) -O2 -g -o $@ $<
+build/examples/httpd: $(wildcard examples/httpd/*.[ch]) $(addprefix build/,$(PRODUCTS))
+	@mkdir -p $(@D)
+	build/bin/gocrt-gcc $(WARN) -O2 -g -o $@ $(filter %.c,$^)
 
 demo: $(EXAMPLES)
 	@tools/demo.sh build/examples
@@ -142,7 +145,7 @@ check: all $(EXAMPLES)
 	tools/check-exports.sh build/lib/gocrt.o tools/exports.txt
 	$(CLANGCC) $(CODEGEN) $(INCLUDE) $(RELEASE) $(C_SRCS)
 	$(CLANGCC) $(CODEGEN) $(INCLUDE) $(CHECKED) $(C_SRCS)
-	$(CLANGCC) -std=c11 $(wildcard examples/*.c)
+	$(CLANGCC) -std=c11 $(wildcard examples/*.c examples/*/*.c)
 	$(CLANG) -x c++ -std=c++17 -fsyntax-only $(WARN) runtime/go.h
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --platform=unix64 -j2 \
 		--enable=warning,portability --suppressions-list=tools/cppcheck.txt \
@@ -159,7 +162,7 @@ boot-compare: build/examples/hello
 
 # ---- Installing ----
 
-PACKAGES = gcc libc6-dev binutils musl-tools libcriterion-dev pkg-config gdb clang clang-tidy cppcheck
+PACKAGES = gcc libc6-dev binutils musl-tools libcriterion-dev pkg-config gdb clang clang-tidy cppcheck curl wrk
 setup:
 	@tools/setup.sh $(PACKAGES)
 
