@@ -5,6 +5,7 @@
 # make setup        install what building and testing need (Debian; nothing when it is all there)
 # make demo         boot a program, then count words on thousands of lines of real files
 # make test         every Criterion suite in test/; the last line is the total
+# make realworld    Debian's packages of Lua, zlib, Redis and others, built with gocrt, and their own tests
 # make stress       the whole-program suites again and again, at several GOMAXPROCS
 # make check        exported symbols, clang's warnings, the header as C++, static analysis
 # make boot-order   the boot steps in the order gdb meets them, one a line
@@ -41,7 +42,7 @@ elsewhere = $(filter $(others),$(wordlist 2,9,$(call parts,$1)))
 SRCS     := $(foreach f,$(wildcard $(foreach d,rt0 runtime sched,$d/*.S $d/*.c)),\
             $(if $(call elsewhere,$f),,$f))
 
-.PHONY: all setup demo test stress check boot-order boot-compare install uninstall clean
+.PHONY: all setup demo test stress realworld check boot-order boot-compare install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 ifneq ($(filter setup,$(MAKECMDGOALS)),)
@@ -134,6 +135,9 @@ test: $(TESTED)
 
 stress: $(TESTED)
 	@test/tools/stress.sh $(SUITES)
+
+realworld: all
+	@test/realworld.sh $(ONLY)
 
 # ---- Checks ----
 
