@@ -189,4 +189,4 @@ clean:
 
 -include test/bench/bench.mk
 -include test/model/model.mk
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -name realworld -prune -o -name '*.d' -print 2>/dev/null)
