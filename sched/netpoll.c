@@ -445,9 +445,12 @@ void runtime_netpollstale(void)
 
 /* ---- fork ---- */
 
-static void forget(struct polldesc *c)
+/* Pages of descriptors that were never used stay untouched. */
+static void abandon(struct polldesc *c)
 {
 	for (struct polldesc *pd = c; pd < c + Chunk; pd++) {
+		if (!(pd->lock.key || pd->closing || pd->registered || pd->asking[0] || pd->asking[1]))
+			continue;
 		pd->lock.key = 0;
 		pd->first = pd->last = NULL;
 		pd->asking[0] = pd->asking[1] = NULL;
@@ -459,10 +462,10 @@ static void forget(struct polldesc *c)
 /* The child's world is stopped: the caller alone is left, and waits for nothing. */
 void runtime_netpollfork(void)
 {
-	forget(first);
+	abandon(first);
 	for (int i = 1; i < Chunks; i++)
 		if (chunks[i])
-			forget(chunks[i]);
+			abandon(chunks[i]);
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++)
 		runtime_allp[i]->npollwait = 0;
 	runtime_pollerfork();
