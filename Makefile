@@ -166,7 +166,7 @@ boot-compare: build/examples/hello
 
 # ---- Installing ----
 
-PACKAGES = gcc libc6-dev binutils musl-tools libcriterion-dev pkg-config gdb clang clang-tidy cppcheck curl wrk
+PACKAGES = gcc libc6-dev binutils musl-tools libcriterion-dev pkg-config gdb clang clang-tidy cppcheck curl wrk strace
 setup:
 	@tools/setup.sh $(PACKAGES)
 

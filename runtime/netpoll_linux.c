@@ -155,6 +155,8 @@ int runtime_pollerwait(struct pollevent *out, int n, int64_t ns)
 	long got = wait(ev, n < Batch ? n : Batch, ns);
 	int k = 0;
 
+	if (unlikely(got == -EBADF || got == -EINVAL))
+		runtime_fatal("the netpoller's descriptor was closed by a system call past libc");
 	for (long i = 0; i < got; i++) {
 		if (ev[i].data.ptr)
 			out[k++] = translate(&ev[i]);

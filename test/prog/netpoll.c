@@ -857,6 +857,28 @@ static void afterwards(void)
 	go_chan_recv(NULL, NULL);
 }
 
+/* ---- for strace: what an idle server does ---- */
+
+static void waits(void *arg)
+{
+	char b;
+
+	read(*(int *)arg, &b, 1);
+}
+
+static void idle(void)
+{
+	static int fd[10][2];
+	int port, l = listener(&port);
+
+	for (int i = 0; i < 10; i++) {
+		tcppair(fd[i]);
+		go(waits, &fd[i][0]);
+	}
+	print("ready\n");
+	accept(l, NULL, NULL);
+}
+
 const struct testcase cases[] = {
 	{"readers", readers},	  {"rings", rings},
 	{"onepipe", onepipe},	  {"acceptors", acceptors},
@@ -869,5 +891,5 @@ const struct testcase cases[] = {
 	{"passed", passed},	  {"closeall", closeall},
 	{"nofiles", nofiles},	  {"storm", storm},
 	{"closestorm", closestorm}, {"forever", forever},
-	{"afterwards", afterwards}, {NULL, NULL},
+	{"afterwards", afterwards}, {"idle", idle}, {NULL, NULL},
 };

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* strace_test.c - what the kernel is asked for, and what it is not: strace looks on. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+
+#include "everywhere.h"
+
+TestSuite(strace, .timeout = 120);
+
+static void script(const char *path, const char *setting, void *text)
+{
+	struct run r = run(setting, "sh", "-c", text, "sh", path);
+
+	cr_expect_eq(r.status, 0, "%s %s: %s%s", setting, path, r.out, r.err);
+	cr_expect_str_eq(r.out, "ok\n", "%s %s:\n%s%s", setting, path, r.out, r.err);
+	run_free(&r);
+}
+
+/* Ten connections and a listener wait; after it has settled there is no call in a second. */
+Test(strace, an_idle_server_makes_no_system_calls)
+{
+	static char text[] = "log=$(mktemp); ready=$(mktemp)\n"
+			     "\"$1\" idle >$ready & server=$!\n"
+			     "until [ -s $ready ]; do sleep 0.01; done\n"
+			     "sleep 0.5\n"
+			     "timeout -s INT 1 strace -f -o $log -p $server 2>/dev/null\n"
+			     "kill $server\n"
+			     "[ -s $log ] || echo strace saw no thread\n"
+			     "if grep ' = ' $log; then echo not idle; else echo ok; fi\n"
+			     "rm -f $log $ready\n";
+
+	in_each(script, "netpoll", text);
+}
+
+/* O_NONBLOCK is the program's: not for a moment is it set or cleared. */
+Test(strace, no_descriptor_is_made_nonblocking)
+{
+	static char text[] = "log=$(mktemp)\n"
+			     "strace -f -e trace=fcntl,ioctl -o $log \"$1\" storm >/dev/null\n"
+			     "if grep -E 'F_SETFL|FIONBIO' $log; then echo touched; else echo ok; fi\n"
+			     "rm -f $log\n";
+
+	in_each(script, "netpoll", text);
+}
