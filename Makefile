@@ -6,6 +6,7 @@
 # make demo         boot a program, then count words on thousands of lines of real files
 # make test         every Criterion suite in test/; the last line is the total
 # make realworld    Debian's packages of Lua, zlib, Redis and others, built with gocrt, and their own tests
+# make model        the models of the protocols in test/model, checked exhaustively (with spin)
 # make stress       the whole-program suites again and again, at several GOMAXPROCS
 # make check        exported symbols, clang's warnings, the header as C++, static analysis
 # make boot-order   the boot steps in the order gdb meets them, one a line
