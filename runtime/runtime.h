@@ -538,6 +538,7 @@ g *runtime_runqsteal(p *pp, p *from, bool stealnext);
 bool runtime_runqempty(p *pp);
 void runtime_globrunqput(g *gp);     /* sched.lock held */
 void runtime_globrunqputhead(g *gp); /* sched.lock held */
+g *runtime_globrunqwired(void);	     /* sched.lock held */
 g *runtime_globrunqget(p *pp, int32_t max); /* sched.lock held; up to max, the rest to pp */
 
 /* ---- sched/schedule.c ---- */

@@ -149,6 +149,35 @@ static void wakewith(m *mp, p *pp, bool spinning)
 	runtime_notewakeup(&mp->park);
 }
 
+/* The first thread's m, after its end: see mexit. sched.lock. */
+static m *retired;
+
+/* An m that sleeps until its wired g runs, and that g is queued: nobody else may be there to dequeue it. */
+static m *wiredm(p *pp)
+{
+	bool inherit;
+	g *gp;
+
+	while ((gp = runtime_runqget(pp, &inherit)))
+		runtime_globrunqput(gp);
+	gp = runtime_globrunqwired();
+	return gp ? gp->lockedm : NULL;
+}
+
+/* One that is counted in nmidlelocked and can do with pp; sched.lock held. */
+static m *lastresort(p *pp)
+{
+	m *mp = wiredm(pp);
+
+	if (!mp) {
+		mp = retired;
+		retired = NULL;
+	}
+	if (mp)
+		runtime_sched.nmidlelocked--;
+	return mp;
+}
+
 /*
  * No m could be made for pp (NULL: it was to run none). One may have come back from a system call meanwhile,
  * queued its g because no p was idle, and gone to sleep: that one takes it. If it
@@ -159,13 +188,18 @@ static noinline void nothread(p *pp, bool spinning)
 	m *mp = NULL;
 
 	runtime_lock(&runtime_sched.lock);
-	if (pp && !(mp = runtime_mget()))
+	if (pp && (mp = runtime_mget())) {
+		runtime_unlock(&runtime_sched.lock);
+		wakewith(mp, pp, spinning);
+		return;
+	}
+	if (pp && !(mp = lastresort(pp)))
 		runtime_pidleput(pp);
 	runtime_unlock(&runtime_sched.lock);
-	if (mp)
-		wakewith(mp, pp, spinning);
-	else if (spinning)
+	if (spinning)
 		xadd(&runtime_sched.nmspinning, -1);
+	if (mp)
+		wakewith(mp, pp, false);
 }
 
 /* mp, set up by newm, gets its thread. On g0. False: refused, said so, and all given back. */
@@ -329,7 +363,7 @@ void runtime_handoffp(p *pp)
 
 /*
  * This m ends; on g0. Its p goes on elsewhere. The process's first thread cannot
- * end without it, so it sleeps for ever.
+ * end without it, so it sleeps until there is work and no other thread to be had.
  */
 _Noreturn void runtime_mexit(bool osstack)
 {
@@ -340,10 +374,13 @@ _Noreturn void runtime_mexit(bool osstack)
 	if (osstack) {
 		runtime_lock(&runtime_sched.lock);
 		runtime_sched.nmidlelocked++;
+		retired = mp;
 		runtime_checkdead();
 		runtime_unlock(&runtime_sched.lock);
-		for (;;)
-			msleep(mp);
+		msleep(mp);
+		runtime_acquirep(mp->nextp);
+		mp->nextp = NULL;
+		runtime_schedule();
 	}
 	runtime_unminit();
 	runtime_lock(&runtime_sched.lock);

@@ -296,6 +296,24 @@ void runtime_globrunqputhead(g *gp)
 	store_rlx(&s->runqsize, s->runqsize + 1);
 }
 
+/* The first there that only its own m may run, taken out; NULL: there is none. sched.lock held. */
+g *runtime_globrunqwired(void)
+{
+	struct sched *s = &runtime_sched;
+	g *gp = s->runqhead, *prev = NULL;
+
+	for (; gp && !gp->lockedm; gp = gp->schedlink)
+		prev = gp;
+	if (!gp)
+		return NULL;
+	*(prev ? &prev->schedlink : &s->runqhead) = gp->schedlink;
+	if (s->runqtail == gp)
+		s->runqtail = prev;
+	store_rlx(&s->runqsize, s->runqsize - 1);
+	gp->schedlink = NULL;
+	return gp;
+}
+
 static g *globpop(void)
 {
 	struct sched *s = &runtime_sched;

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limits_test.c - what the kernel refuses: threads, memory, the Nth call of each kind that the runtime makes. The
+ * program goes on, or says why not and ends with status 2; it neither hangs nor crashes. prog("limits") has the work.
+ */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+
+#include "everywhere.h"
+
+TestSuite(limits, .timeout = 240);
+
+static void expect_sound(struct run *r, const char *what)
+{
+	bool said = strstr(r->err, "fatal error: ") || strstr(r->err, "panic: ");
+
+	if (r->status == 0)
+		cr_expect_str_eq(r->out, "ok\n", "%s printed:\n%s%s", what, r->out, r->err);
+	else
+		cr_expect(r->status == 2 && said, "%s ended with %d%s:\n%s%s", what, r->status,
+			r->late ? " (too late)" : "", r->out, r->err);
+}
+
+/* ---- threads ---- */
+
+Test(limits, threads_refused_from_now_on)
+{
+	dies("limits", "threads_refused", 0, "runtime: cannot create a thread (error 11); going on with ");
+}
+
+Test(limits, not_even_sysmon)
+{
+	struct run r = run("strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=clone", "-e",
+		"inject=clone:error=EAGAIN:when=1+", prog("limits"), "work");
+	const char *words[] = {"fatal error: cannot create the sysmon thread\n", NULL};
+
+	cr_expect_eq(r.status, 2, "ended with %d", r.status);
+	expect_words(r.err, words, "no sysmon");
+	run_free(&r);
+}
+
+/* ---- memory ---- */
+
+static void within(const char *path, const char *setting, void *arg)
+{
+	char script[400], *megabytes = arg;
+	struct run r;
+
+	snprintf(script, sizeof script, "ulimit -v $((%s * 1024)); exec %s work", megabytes, path);
+	r = run(setting, "sh", "-c", script);
+	expect_sound(&r, script);
+	run_free(&r);
+}
+
+/* From too little for the first stack up to enough. */
+Test(limits, address_space)
+{
+	static const char *const sizes[] = {"4", "8", "12", "16", "20", "24", "32", "48", "64", "96", "128",
+		"192", "256", "1024"};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		in_each(within, "limits", (void *)sizes[i]);
+}
+
+Test(limits, no_memory_for_the_first_stack)
+{
+	struct run r = run("sh", "-c", "ulimit -v 4096; exec build/test/prog/limits work");
+
+	cr_expect_eq(r.status, 2, "ended with %d", r.status);
+	cr_expect_eq(strncmp(r.err, "fatal error: out of memory for the main goroutine's stack\n", 58), 0,
+		"%s", r.err);
+	run_free(&r);
+}
+
+/* ---- waits ---- */
+
+Test(limits, sleeps_are_interrupted) { everywhere("limits", "sleeps_interrupted"); }
+Test(limits, sleeps_come_too_late) { everywhere("limits", "sleeps_too_late"); }
+
+/* ---- the Nth call ---- */
+
+/* A thread's own Nth call: strace counts for each. */
+static const struct injection {
+	const char *call, *error, *when; /* when: numbers, n+ is the nth and all after */
+} injections[] = {
+	{"mmap", "ENOMEM", "1 2 3 4 5 6 8 10 1+ 2+ 3+ 4+ 5+ 6+ 8+"},
+	{"munmap", "EINVAL", "1 1+"},
+	{"mprotect", "ENOMEM", "1 2 3 4 1+"},
+	{"madvise", "EINVAL", "1 2 3 10 20 1+"},
+	{"madvise", "ENOMEM", "1 2 1+"},
+	{"madvise", "EAGAIN", "1+"},
+	{"clone", "EAGAIN", "1 2 3 4 2+ 3+"},
+	{"rt_sigaction", "EINVAL", "1 2 3 4 5 6 1+"},
+	{"rt_sigprocmask", "EINVAL", "1 2 3 5 9 15"},
+	{"sigaltstack", "ENOMEM", "1 2 1+"},
+	{"getrlimit", "EPERM", "1 1+"},
+	{"prlimit64", "EPERM", "1+"},
+	{"sched_getaffinity", "EINVAL", "1"},
+	{"sched_yield", "ENOSYS", "1+"},
+	{"membarrier", "ENOSYS", "1+"},
+	{"nanosleep", "EINTR", "1 5 1+"},
+	{"open,openat", "ENOENT", "1 2 1+"},
+	{"open,openat", "EMFILE", "1+"},
+	{"read", "EIO", "1 1+"},
+	{"close", "EINTR", "1+"},
+	{"gettid", "ENOSYS", "1 1+"},
+	{"set_tid_address", "ENOSYS", "1"},
+};
+
+static void inject(const struct injection *in, const char *when)
+{
+	char trace[100], what[200];
+	struct run r;
+
+	snprintf(trace, sizeof trace, "trace=%s", in->call);
+	snprintf(what, sizeof what, "inject=%s:error=%s:when=%s", in->call, in->error, when);
+	r = run("GOMAXPROCS=2", "strace", "-f", "-qqq", "-o", "/dev/null", "-e", trace, "-e", what,
+		prog("limits"), "work");
+	expect_sound(&r, what);
+	run_free(&r);
+}
+
+Test(limits, nth_call)
+{
+	for (size_t i = 0; i < sizeof injections / sizeof *injections; i++) {
+		char when[100], *save, *w;
+
+		strcpy(when, injections[i].when);
+		for (w = strtok_r(when, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			inject(&injections[i], w);
+	}
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.c - a little of everything that makes the runtime ask the kernel for something; and programs that run out. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "prog.h"
+
+static go_waitgroup wg;
+
+static void sleeps(void *arg)
+{
+	go_sleep((1 + (intptr_t)arg % 3) * MS);
+	go_waitgroup_done(&wg);
+}
+
+static void deep(void *arg)
+{
+	volatile char frame[100 << 10];
+
+	memset((char *)frame, 1, sizeof frame);
+	(void)arg;
+	go_waitgroup_done(&wg);
+}
+
+static void wired(void *arg)
+{
+	(void)arg;
+	go_lock_os_thread();
+	usleep(1000);
+	go_waitgroup_done(&wg); /* its thread ends with it */
+}
+
+static void masks(void *arg)
+{
+	sigset_t s;
+
+	(void)arg;
+	sigemptyset(&s);
+	sigaddset(&s, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &s, NULL);
+	go_sched();
+	usleep(1000);
+	go_waitgroup_done(&wg);
+}
+
+static void each(int n, void (*fn)(void *))
+{
+	go_waitgroup_add(&wg, n);
+	for (intptr_t i = 0; i < n; i++)
+		go(fn, (void *)i);
+	go_waitgroup_wait(&wg);
+}
+
+static void work(void)
+{
+	each(50, sleeps);
+	each(5, deep);
+	each(3, wired);
+	each(3, masks);
+	go_waitgroup_add(&wg, 1);
+	go_stack(1 << 20, deep, NULL);
+	go_waitgroup_wait(&wg);
+	go_maxprocs(3);
+	each(20, sleeps);
+}
+
+/* ---- refusals: a system call filter, by numbers, for musl-gcc sees none of the kernel's headers ---- */
+
+struct insn {
+	uint16_t code;
+	uint8_t yes, no;
+	uint32_t k;
+};
+enum { Load = 0x20, And = 0x54, JumpEq = 0x15, Return = 0x06 };
+enum { Errno = 0x50000, Allow = 0x7fff0000 };
+enum { Nr = 0, SecondArg = 24 }; /* offsets in what a filter sees */
+
+static void filter(struct insn *code, size_t n)
+{
+	struct {
+		uint16_t n;
+		struct insn *code;
+	} program = {(uint16_t)n, code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(syscall(SYS_seccomp, 1L /* set a filter */, 1L /* on all threads */, &program) == 0);
+}
+
+/* The runtime has the threads that the boot made, and no more. */
+static void threads_refused(void)
+{
+	struct insn code[] = {{Load, 0, 0, Nr}, {JumpEq, 0, 1, SYS_clone},
+		{Return, 0, 0, Errno | EAGAIN}, {Return, 0, 0, Allow}};
+
+	filter(code, nelem(code));
+	work();
+}
+
+/* No sleep on a word ever succeeds: who sleeps must look again, and does. */
+static void sleeps_fail(int error)
+{
+	struct insn code[] = {{Load, 0, 0, Nr}, {JumpEq, 0, 4, SYS_futex}, {Load, 0, 0, SecondArg},
+		{And, 0, 0, 127}, {JumpEq, 0, 1, 0 /* FUTEX_WAIT */},
+		{Return, 0, 0, Errno | (uint32_t)error}, {Return, 0, 0, Allow}};
+
+	filter(code, nelem(code));
+	work();
+}
+
+static void sleeps_interrupted(void) { sleeps_fail(EINTR); }
+static void sleeps_too_late(void) { sleeps_fail(EAGAIN); }
+
+const struct testcase cases[] = {
+	{"work", work},
+	{"threads_refused", threads_refused},
+	{"sleeps_interrupted", sleeps_interrupted},
+	{"sleeps_too_late", sleeps_too_late},
+	{NULL, NULL},
+};
