@@ -417,15 +417,31 @@ static inline g *maypark(void)
 	return gp && runtime_mayblock(gp) ? gp : NULL;
 }
 
+/*
+ * r ended a call that the program knows no reason for: by a SIGURG of ours that came just as it
+ * began, and the call is of those that the kernel never restarts. (Those two it must not see twice.)
+ */
+static inline bool unheard(g *gp, long nr, long r)
+{
+	return unlikely(r == -EINTR) && !gp->sighandled && nr != SYS_close && nr != SYS_connect;
+}
+
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
 {
+	g *gp = maypark();
+	uint8_t before;
 	long r;
 
-	if (!maypark())
+	if (!gp)
 		return rawcall(nr, a, b, c, d, e, f);
-	runtime_entersyscall();
-	r = rawcall(nr, a, b, c, d, e, f);
-	runtime_exitsyscall();
+	before = gp->sighandled;
+	gp->sighandled = 0;
+	do {
+		runtime_entersyscall();
+		r = rawcall(nr, a, b, c, d, e, f);
+		runtime_exitsyscall();
+	} while (unheard(gp, nr, r));
+	gp->sighandled |= before;
 	return r;
 }
 

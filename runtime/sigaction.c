@@ -185,6 +185,13 @@ static bool read(int sig, struct sigaction *sa)
 	return set;
 }
 
+bool runtime_handles(int sig)
+{
+	struct sigaction sa;
+
+	return read(sig, &sa) && ishandler((void *)(uintptr_t)sa.sa_handler);
+}
+
 /* What the kernel has where the program has set nothing: ours look like SIG_DFL. */
 static void inherited(int sig, struct sigaction *old)
 {

@@ -75,14 +75,16 @@ static int poke(m *mp, int sig, int code)
 
 /*
  * sig, whose bit is in the running goroutine's sigpending and which it does not
- * block, is for it now: when this returns its handler has run. Ignored signals leave the bit.
+ * block, is for it now: when this returns its handler has run. The handler takes the bit, and it
+ * may be there again by then; what has no handler would leave it.
  */
 void runtime_releasesignal(g *gp, int sig)
 {
 	store_rlx(&gp->receiving, true);
 	poke(gp->m, sig, inslot(gp, sig) ? CodeRouted : CodeGoroutine);
 	store_rlx(&gp->receiving, false);
-	take(&gp->sigpending, sig);
+	if (!runtime_handles(sig))
+		take(&gp->sigpending, sig);
 }
 
 /* One that it blocks, and is about to wait for in the kernel. */

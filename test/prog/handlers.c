@@ -134,7 +134,8 @@ static int fd[2];
 static void writes_late(void *arg)
 {
 	(void)arg;
-	go_sleep(15 * MS);
+	while (!got)
+		go_sleep(MS);
 	CHECK(write(fd[1], "x", 1) == 1);
 }
 
@@ -217,6 +218,7 @@ static void kill_reading(void)
 static __thread volatile sig_atomic_t mine;
 static __thread int target;
 static pthread_t targets[8];
+enum { Kills = 10 };
 static volatile int arrived[nelem(targets)];
 
 static void count_mine(int sig)
@@ -229,11 +231,11 @@ static void is_target(void *arg)
 {
 	target = (int)(intptr_t)arg;
 	targets[target] = pthread_self();
-	for (int i = 1; i <= 50; i++)
+	for (int i = 1; i <= Kills; i++)
 		while (mine < i)
 			if (i % 2)
 				go_sched();
-	CHECK(mine == 50);
+	CHECK(mine == Kills);
 	go_waitgroup_done(&wg);
 }
 
@@ -244,7 +246,7 @@ static void kill_running(void)
 	for (size_t i = 0; i < nelem(targets); i++)
 		while (!*(pthread_t volatile *)&targets[i])
 			go_sched();
-	for (int n = 1; n <= 50; n++) {
+	for (int n = 1; n <= Kills; n++) {
 		for (size_t i = 0; i < nelem(targets); i++)
 			CHECK(pthread_kill(targets[i], SIGUSR1) == 0);
 		for (size_t i = 0; i < nelem(targets); i++)
