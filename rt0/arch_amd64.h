@@ -113,6 +113,12 @@ static inline uintptr_t arch_newframe(uintptr_t hi, void (*start)(void),
 	return sp;
 }
 
+/* The frame at sp gets what a process starts with: exceptions masked, to nearest, x87 at full width. */
+static inline void arch_initfpenv(uintptr_t sp)
+{
+	((uint64_t *)sp)[FRAME_FPENV / 8] = UINT64_C(0x37f) << 32 | 0x1f80;
+}
+
 /* What preempt_amd64.S saves of interrupted code, lowest address first. */
 struct savedregs {
 	uintptr_t r15, r14, r13, r12, r11, r10, r9, r8, di, si, dx, cx, bx, ax, bp, flags, pc;

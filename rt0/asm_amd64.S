@@ -75,6 +75,7 @@
 	.macro	popframe
 	cmp	%rbx, (%rsp)		/* same floating-point environment? */
 	je	3f
+	fnclex				/* what the one before did must not strike by this one's masks */
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
 3:	add	$8, %rsp

@@ -364,6 +364,7 @@ bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint6
 	new->sigmask = sigmask;
 	startwith(new, new->stackhi, arg);
 	runtime_watch();
+	arch_initfpenv(new->sched.sp);
 	runtime_runqput(pp, new, false);
 	runtime_wakep();
 	return true;
