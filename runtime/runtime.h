@@ -462,6 +462,7 @@ int runtime_signalself(int sig);
 void runtime_releasesignal(g *gp, int sig);
 void runtime_signalthread(g *gp, int sig);
 void runtime_forgetsignal(int sig);
+void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
 bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
 void runtime_sigpoll(void);
 _Noreturn void runtime_stackoverflow(g *gp);

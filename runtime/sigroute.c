@@ -141,6 +141,11 @@ int runtime_signalg(g *gp, int sig)
 	return 0;
 }
 
+void runtime_signaljoined(siginfo_t *si)
+{
+	si->si_code = CodeGoroutine;
+}
+
 /* The program no longer handles sig: what is on its way will not arrive. */
 void runtime_forgetsignal(int sig)
 {

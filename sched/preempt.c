@@ -82,22 +82,30 @@ static void preempt(ucontext_t *uc)
 		ctx_inject(uc, runtime_asyncpreempt, pc);
 }
 
+/* Sent by tgkill, as the runtime's own are; a program's go another way (sigroute.c). */
+static bool isours(const siginfo_t *si)
+{
+	return si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0);
+}
+
 /*
- * A signal that the runtime did not send, or that one of its own was joined with,
- * is the program's. One that it blocks waits with the goroutine: the thread does
- * not block it.
+ * A signal that the runtime did not send is the program's, and so is one of the
+ * runtime's own that one for the goroutine was joined with. One that it blocks waits
+ * with the goroutine: the thread does not block it.
  */
 static void others(int sig, siginfo_t *si, void *uc)
 {
 	g *gp = getg();
-	bool ours = gp && gp->m && si->si_code == SI_TKILL &&
-		    si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0);
 
-	if (ours && !(load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)))
-		return;
-	if (gp && gp->m && gp != gp->m->g0 && (gp->sigmask & sigbit(sig)))
+	if (gp && isours(si)) {
+		if (!(load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)))
+			return;
+		runtime_signaljoined(si);
+	} else if (gp && gp->m && gp != gp->m->g0 && (gp->sigmask & sigbit(sig))) {
 		__atomic_or_fetch(&gp->sigpending, sigbit(sig), __ATOMIC_SEQ_CST);
-	else if (!runtime_routesignal(sig, si, uc))
+		return;
+	}
+	if (!runtime_routesignal(sig, si, uc))
 		runtime_callhandler(sig, si, uc);
 }
 
