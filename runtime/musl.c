@@ -1136,6 +1136,7 @@ static void forkfreelocks(void)
 		if (forklocks[i] && *forklocks[i])
 			**forklocks[i] = 0;
 	runtime_forktsd();
+	runtime_forkshortlocks();
 	memset(&call, 0, sizeof call);
 }
 

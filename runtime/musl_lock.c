@@ -465,3 +465,10 @@ seam void __release_ptc(void)
 {
 	runtime_shortunlock(&ptc);
 }
+
+/* In a child of fork: whoever was making a thread, or slept in the kernel, is gone. */
+void runtime_forkshortlocks(void)
+{
+	ptc = 0;
+	sleepers = 0;
+}
