@@ -242,6 +242,7 @@ struct p {
 	bool preempt;	      /* atomic; sysmon asks for the slice back, the next schedule clears it */
 	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
 	bool globalfirst;     /* the next schedule looks at the global queue first; its m's */
+	bool globalwas;	      /* the last one did, and does not do so twice running */
 	uint64_t goidcache, goidcacheend;
 	p *stealfrom;	    /* whom its m looked at last to steal from, */
 	uint32_t stealtick; /* and how far that one was */

@@ -233,14 +233,16 @@ static g *pollget(p *pp)
 /*
  * Whether the global queue goes first. Goroutines that hand the p to each other
  * through runnext are one execute to schedtick: their turns are counted by
- * nextlocal and endslice, which leave a mark.
+ * nextlocal and endslice, which leave a mark. It counts every other time: whoever uses up his slice
+ * goes to the global queue, and would else be back before the ring had a turn.
  */
 static bool globalturn(p *pp)
 {
-	bool turn = pp->globalfirst || pp->schedtick % 61 == 0;
+	bool turn = pp->globalfirst && !pp->globalwas;
 
 	pp->globalfirst = false;
-	return turn;
+	pp->globalwas = turn;
+	return turn || pp->schedtick % 61 == 0;
 }
 
 /* With the p still held: everything that can be had without giving it up. */
