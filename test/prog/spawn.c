@@ -350,53 +350,64 @@ static void shells(void)
 	stop_load();
 }
 
-/* Whoever waits for a child holds nobody up, by whichever call. */
-static int ticks;
+/*
+ * Whoever waits for a child holds nobody up, by whichever call: the child ends only
+ * after another goroutine has had twenty turns.
+ */
+static int gate[2];
 
-static void tick(void *arg)
+static void open_gate(void *arg)
 {
 	(void)arg;
-	for (; !stopped(); go_sleep(MS))
-		ticks++;
+	for (int i = 0; i < 20; i++) {
+		go_sleep(MS / 20);
+		go_sched();
+	}
+	CHECK(write(gate[1], "0\n", 2) == 2);
 }
 
-static pid_t slow_child(void)
+static pid_t gated_child(void)
 {
-	char *argv[] = {"sleep", "0.05", NULL};
+	posix_spawn_file_actions_t fa;
+	char *argv[4], *path = sh("read x; exit $x", argv);
 	pid_t pid;
 
-	CHECK(posix_spawnp(&pid, "sleep", NULL, NULL, argv, environ) == 0);
-	ticks = 0;
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_adddup2(&fa, gate[0], 0);
+	CHECK(posix_spawn(&pid, path, &fa, NULL, argv, environ) == 0);
+	posix_spawn_file_actions_destroy(&fa);
+	go(open_gate, NULL);
 	return pid;
 }
 
 static void waits(void)
 {
 	struct rusage ru;
+	char script[64];
 	siginfo_t si;
 	pid_t pid;
 	FILE *f;
 	int st;
 
-	stop = 0;
-	go_waitgroup_go(&load, tick, NULL);
-	pid = slow_child();
-	CHECK(waitpid(pid, &st, 0) == pid && st == 0 && ticks > 5);
-	pid = slow_child();
-	CHECK(wait4(pid, &st, 0, &ru) == pid && st == 0 && ticks > 5 && ru.ru_maxrss > 0);
-	pid = slow_child();
-	CHECK(wait3(&st, 0, NULL) == pid && st == 0 && ticks > 5);
-	pid = slow_child();
-	CHECK(waitid(P_PID, pid, &si, WEXITED) == 0 && si.si_pid == pid && ticks > 5);
-	pid = slow_child();
-	CHECK(wait(&st) == pid && ticks > 5);
-	f = popen("exec sleep 0.05 >&-", "r");
-	ticks = 0;
-	CHECK(pclose(f) == 0 && ticks > 5);
-	ticks = 0;
-	CHECK(system("sleep 0.05") == 0 && ticks > 5);
+	CHECK(pipe2(gate, O_CLOEXEC) == 0);
+	pid = gated_child();
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+	pid = gated_child();
+	CHECK(wait4(pid, &st, 0, &ru) == pid && st == 0 && ru.ru_maxrss > 0);
+	pid = gated_child();
+	CHECK(wait3(&st, 0, NULL) == pid && st == 0);
+	pid = gated_child();
+	CHECK(waitid(P_PID, pid, &si, WEXITED) == 0 && si.si_pid == pid);
+	pid = gated_child();
+	CHECK(wait(&st) == pid && st == 0);
+	CHECK(fcntl(gate[0], F_SETFD, 0) == 0);
+	snprintf(script, sizeof script, "exec >&-; read x <&%d; exit $x", gate[0]);
+	f = popen(script, "r");
+	go(open_gate, NULL);
+	CHECK(pclose(f) == 0);
+	go(open_gate, NULL);
+	CHECK(system(script) == 0);
 	CHECK(wait4(-1, &st, 0, NULL) == -1 && errno == ECHILD);
-	stop_load();
 }
 
 /* Several wait, each for its own. */
