@@ -316,6 +316,7 @@ void runtime_forkps(void)
 		pp->link = NULL;
 		pp->preempt = false;
 		pp->runqhead = pp->runqtail;
+		pp->younghead = pp->youngtail;
 		pp->runnext = NULL;
 		pp->ngfree = 0;
 	}

@@ -114,7 +114,8 @@ static bool stranded(void)
 	for (int32_t i = 0; i < n && !work; i++) {
 		p *pp = load_acq(&runtime_allp)[i];
 
-		work = load_rlx(&pp->runqhead) != load_rlx(&pp->runqtail);
+		work = load_rlx(&pp->runqhead) != load_rlx(&pp->runqtail) ||
+		       load_rlx(&pp->younghead) != load_rlx(&pp->youngtail);
 	}
 	return work;
 }
