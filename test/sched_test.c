@@ -24,12 +24,24 @@ Test(sched, all_wait_when_a_thread_has_ended)
 	dies("sched", "thread_ends", 2, asleep, "goroutine 1 [select (no cases)]");
 }
 
-/* These say on standard error that a thread was refused, and end with status 0. */
+/* With one p there is no other thread that could run what waits. */
 Test(sched, a_refused_thread_is_tried_again)
 {
-	dies("sched", "no_thread", 0, "runtime: cannot create a thread");
+	static const char *const dirs[] = {"build/test/prog", "build/test/prog-debug"};
+	static const char *const refused[] = {"runtime: cannot create a thread", NULL};
+
+	for (int i = 0; i < 2; i++) {
+		struct run r = run("GOMAXPROCS=1", progin(dirs[i], "sched"), "no_thread");
+
+		cr_expect_eq(r.status, 0, "%s", r.err);
+		cr_expect_str_eq(r.out, "ok\n");
+		expect_words(r.err, refused, dirs[i]);
+		run_free(&r);
+	}
+	dies("sched", "no_thread", 0, "");
 }
 
+/* It may say on standard error that a thread was refused, too. */
 Test(sched, goes_on_when_a_stack_is_refused) { dies("sched", "refused_stack", 0, ""); }
 
 Test(sched, global_queue_has_its_turn) { everywhere("sched", "global_turn"); }

@@ -108,7 +108,7 @@ inline startm(spin)
 	:: other == NONE && !spin
 	:: else ->
 		atomic {
-			nextspin[other] = spin;	/* `mp->spinning = spinning` */
+			nextspin[other] = spin;	/* sched/m.c:wakewith: `mp->spinning = spinning` */
 			nextp[other] = pp;	/* `mp->nextp = pp` */
 			assert(!note[other]);
 			note[other] = 1;	/* `runtime_notewakeup(&mp->park)` */
