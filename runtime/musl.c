@@ -815,6 +815,7 @@ weakseam int pthread_kill(pthread_t t, int sig)
 {
 	struct block *b = (struct block *)t;
 	int32_t tid = load_acq(&b->tid);
+	int r;
 
 	if ((unsigned)sig >= _NSIG)
 		return EINVAL;
@@ -824,7 +825,8 @@ weakseam int pthread_kill(pthread_t t, int sig)
 		return nocancel(b);
 	if (tid >= FirstTid)
 		return sig ? -runtime_signalg(blockg(b), sig) : 0;
-	return tid ? -tkill(tid, sig) : 0;
+	r = tid ? -tkill(tid, sig) : 0;
+	return r == ESRCH ? 0 : r; /* it ended just now: as good as ended before */
 }
 
 weakseam _Noreturn void abort(void)

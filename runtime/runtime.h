@@ -85,6 +85,7 @@ enum waitreason {
 	WaitPthreadCond,
 	WaitPthreadBarrier,
 	WaitPthreadOnce,
+	WaitExit,
 	WaitChanRecv,
 	WaitChanSend,
 	WaitChanRecvNil,

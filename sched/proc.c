@@ -37,6 +37,7 @@ const char *const runtime_waitreasons[NWaitReason] = {
 	[WaitPthreadCond] = "pthread_cond_wait",
 	[WaitPthreadBarrier] = "pthread_barrier_wait",
 	[WaitPthreadOnce] = "pthread_once",
+	[WaitExit] = "exit",
 	[WaitChanRecv] = "chan receive",
 	[WaitChanSend] = "chan send",
 	[WaitChanRecvNil] = "chan receive (nil chan)",
