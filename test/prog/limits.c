@@ -54,17 +54,22 @@ static void each(int n, void (*fn)(void *))
 	go_waitgroup_wait(&wg);
 }
 
-static void work(void)
+static void unwired(void)
 {
 	each(50, sleeps);
 	each(5, deep);
-	each(3, wired);
 	each(3, masks);
 	go_waitgroup_add(&wg, 1);
 	go_stack(1 << 20, deep, NULL);
 	go_waitgroup_wait(&wg);
 	go_maxprocs(3);
 	each(20, sleeps);
+}
+
+static void work(void)
+{
+	each(3, wired);
+	unwired();
 }
 
 /* ---- refusals: a system call filter, by numbers, for musl-gcc sees none of the kernel's headers ---- */
@@ -96,7 +101,7 @@ static void threads_refused(void)
 		{Return, 0, 0, Errno | EAGAIN}, {Return, 0, 0, Allow}};
 
 	filter(code, nelem(code));
-	work();
+	unwired(); /* a wired goroutine that parks on the only thread leaves none for the others */
 }
 
 /* No sleep on a word ever succeeds: who sleeps must look again, and does. */
@@ -115,6 +120,7 @@ static void sleeps_too_late(void) { sleeps_fail(EAGAIN); }
 
 const struct testcase cases[] = {
 	{"work", work},
+	{"unwired", unwired},
 	{"threads_refused", threads_refused},
 	{"sleeps_interrupted", sleeps_interrupted},
 	{"sleeps_too_late", sleeps_too_late},
