@@ -291,12 +291,13 @@ static void *threadstart(void *arg)
 }
 
 /*
- * A detached thread that runs runtime_mstart with mp; on g0. 0 or -errno. It starts with all
- * signals blocked: until it has a g it can take none.
+ * A detached thread that runs runtime_mstart with mp; on g0. 0 or -errno. It starts with the
+ * program's signals blocked: until it has a g it can take none. Not libc's own: libc waits for the
+ * thread list here, whose holder may be a setuid that waits for this thread to take its signal.
  */
 int runtime_newosproc(m *mp)
 {
-	uint64_t all = ~UINT64_C(0), old;
+	uint64_t all = ~(UINT64_C(7) << 31), old;
 	pthread_attr_t attr;
 	pthread_t t;
 	int r;
