@@ -165,12 +165,28 @@ _Noreturn void runtime_notgoroutine(const char *call)
 	runtime_fatal(msg);
 }
 
+/*
+ * Who tells the end keeps its p, like a signal handler: the next one might die
+ * too, and sleeps for ever with the p that the first would wait for.
+ */
+static void keepp(g *gp)
+{
+	static struct handling last;
+
+	if (!gp)
+		return;
+	last.outer = gp->handling;
+	store_rlx(&gp->handling, &last);
+}
+
 void runtime_diestart(void)
 {
 	uint32_t me = (uint32_t)runtime_gettid();
 
-	if (cas(&runtime_sched.dying, 0u, me))
+	if (cas(&runtime_sched.dying, 0u, me)) {
+		keepp(getg());
 		return;
+	}
 	if (load(&runtime_sched.dying) == me)
 		runtime_exit(2); /* died while dying */
 	for (;;)
