@@ -850,6 +850,8 @@ static void refuse_threads(void)
 
 static void without_threads(void)
 {
+	each(1, adds); /* the first goroutine starts sysmon, without which nothing goes */
+	counter = 0;
 	refuse_threads();
 	mutex_held_long();
 	conds();
