@@ -252,6 +252,8 @@ seam int __sigaction(int sig, const struct sigaction *sa, struct sigaction *old)
 			inherited(sig, old);
 		return 0;
 	}
+	if (getg() && getg()->m && runtime_mayblock(getg()) && !getg()->vforking)
+		runtime_watch(); /* it passes signals on */
 	mask = lockactions();
 	r = setaction(sig, sa, old);
 	unlockactions(mask);

@@ -194,6 +194,8 @@ static m *thism(void)
  */
 static bool intransit(g *gp, uintptr_t pc)
 {
+	if (unlikely(load_rlx(&runtime_sched.sysmonm) != NULL))
+		return false; /* nobody would send it again: a child of fork, alone */
 	if (getg() != gp)
 		return true;
 	return pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_etext &&
