@@ -104,7 +104,7 @@ int runtime_signalself(int sig)
 {
 	g *gp = getg();
 
-	if (!gp || !sig || gp->handling || gp == gp->m->g0)
+	if (!gp || !sig || gp->handling || gp == gp->m->g0 || gp->vforking)
 		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
 	put(&gp->sigpending, sig);
 	if (!(gp->sigmask & sigbit(sig)))
