@@ -13,6 +13,12 @@
 
 __attribute__((visibility("hidden"))) void *__dso_handle = &__dso_handle;
 
+/*
+ * Debian's libsupc++ is built for glibc, and asks there whether it may do without atomics, for the
+ * objects that functions keep and for exceptions in flight: never, with other goroutines about.
+ */
+__attribute__((visibility("default"), weak)) char __libc_single_threaded;
+
 /* glibc's interface, as Debian's libgcc_eh is built for it. */
 struct find_object {
 	unsigned long long flags;

@@ -181,7 +181,36 @@ ParameterizedTest(struct line *l, compiled, does_the_same, .init = build_plain, 
 		(const char *const[]){"fatal error: stack overflow\n", NULL}});
 }
 
-/* The header is C++, too, and a C++ program with static objects links and runs. */
+/* Objects before and after main, exceptions and run-time types in goroutines, by Debian's libsupc++. */
+Test(compiled, cxx_runs, .init = build_plain, .fini = remove_dir)
+{
+	static const char *const compilers[] = {"g++",
+		"clang++ -L$(dirname $(gcc -print-file-name=libsupc++.a))"};
+	char line[400];
+
+	for (int i = 0; i < 2; i++) {
+		struct run r;
+
+		snprintf(line, sizeof line,
+			"set -- %s; c=$1; shift; REALGCC=$c build/bin/gocrt-gcc -O2 test/prog/cxx.cc "
+			"-o %s/cxx \"$@\" -lsupc++", compilers[i], dir);
+		r = run("sh", "-c", line);
+		cr_assert_eq(r.status, 0, "%s\n%s", line, r.err);
+		run_free(&r);
+		snprintf(line, sizeof line, "%s/cxx", dir);
+		for (int n = 0; n < 3; n++) {
+			static const char *const procs[] = {"GOMAXPROCS=1", "GOMAXPROCS=2", "GOMAXPROCS=8"};
+
+			r = run(procs[n], line);
+			cr_expect_eq(r.status, 0, "%s", r.err);
+			cr_expect_str_eq(r.out, "first made\nmade in a function, once\n400 caught\n"
+				"made in a function: end\nfirst: end\n", "%s: %s", procs[n], r.out);
+			run_free(&r);
+		}
+	}
+}
+
+/* The header is C++, too. */
 Test(compiled, header_is_cxx17)
 {
 	struct run r = run("sh", "-c",
