@@ -26,6 +26,10 @@ void runtime_ready(g *gp, bool next)
 	if (DEBUG && load_rlx(&gp->status) != Gwaiting)
 		runtime_throw("ready of a goroutine that is not parked");
 	store_rlx(&gp->status, Grunnable);
+	if (next) { /* its frame and its thread-locals will be wanted soon */
+		__builtin_prefetch((void *)gp->sched.sp);
+		__builtin_prefetch((void *)(gp->sched.tp - 8));
+	}
 	runtime_runqput(getg()->m->p, gp, next);
 	runtime_wakep();
 }
