@@ -418,32 +418,11 @@ static inline g *maypark(void)
 	return gp && runtime_mayblock(gp) ? gp : NULL;
 }
 
-/*
- * r ended a call that the program knows no reason for: by a SIGURG of ours that came just as it
- * began, and the call is of those that the kernel never restarts. (Those two it must not see twice.)
- */
-static inline bool unheard(g *gp, long nr, long r)
-{
-	return unlikely(r == -EINTR) && !gp->sighandled && nr != SYS_close && nr != SYS_connect;
-}
-
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	g *gp = maypark();
-	uint8_t before;
-	long r;
-
-	if (!gp)
+	if (!maypark())
 		return rawcall(nr, a, b, c, d, e, f);
-	before = gp->sighandled;
-	gp->sighandled = 0;
-	do {
-		runtime_entersyscall();
-		r = rawcall(nr, a, b, c, d, e, f);
-		runtime_exitsyscall();
-	} while (unheard(gp, nr, r));
-	gp->sighandled |= before;
-	return r;
+	return runtime_withoutp(rawcall, nr, a, b, c, d, e, f);
 }
 
 /* Every call of libc's that may block. From a program's own thread, and the like: the plain call. */

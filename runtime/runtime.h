@@ -600,6 +600,8 @@ void runtime_forktemplate(void);
 void runtime_entersyscall(void);
 void runtime_entersyscallblock(void); /* the p is given away at once */
 void runtime_exitsyscall(void);
+typedef long syscallfn(long nr, long a, long b, long c, long d, long e, long f);
+long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f);
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- sched/preempt.c ---- */

@@ -15,6 +15,9 @@
  */
 #include "runtime.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 void runtime_entersyscall(void)
 {
 	g *gp = getg();
@@ -122,6 +125,37 @@ void runtime_exitsyscall(void)
 }
 
 /*
+ * r ended a call that the program knows no reason for: by a SIGURG of ours that came just as it
+ * began, and the call is of those that the kernel never restarts. (Those two it must not see twice.)
+ */
+static inline bool unheard(g *gp, long nr, long r)
+{
+	return unlikely(r == -EINTR) && !gp->sighandled && nr != SYS_close && nr != SYS_connect;
+}
+
+/* call(nr, ...) on the running goroutine, with the p let go of meanwhile. */
+long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f)
+{
+	g *gp = getg();
+	uint8_t before = gp->sighandled;
+	long r;
+
+	gp->sighandled = 0;
+	do {
+		runtime_entersyscall();
+		r = call(nr, a, b, c, d, e, f);
+		runtime_exitsyscall();
+	} while (unheard(gp, nr, r));
+	gp->sighandled |= before;
+	return r;
+}
+
+static long plain(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return arch_syscall6(nr, a, b, c, d, e, f);
+}
+
+/*
  * A system call that may block, from anywhere: on a goroutine the p is let go of
  * meanwhile. From g0, a thread of the program's own, a child of vfork, or a handler that
  * interrupted such a call, just the call. Its result or -errno; errno is not touched.
@@ -129,12 +163,8 @@ void runtime_exitsyscall(void)
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	g *gp = getg();
-	long r;
 
 	if (!gp || gp->vforking || !runtime_mayblock(gp) || gp == gp->m->g0)
-		return arch_syscall6(nr, a, b, c, d, e, f);
-	runtime_entersyscall();
-	r = arch_syscall6(nr, a, b, c, d, e, f);
-	runtime_exitsyscall();
-	return r;
+		return plain(nr, a, b, c, d, e, f);
+	return runtime_withoutp(plain, nr, a, b, c, d, e, f);
 }
