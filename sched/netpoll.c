@@ -226,9 +226,19 @@ static void unlinkall(struct pollwait *w, size_t n)
 		}
 }
 
-static bool commit(g *gp, void *ticket)
+/*
+ * gp is saved and on no m. Who sends it a signal puts the bit, then looks for its m: so
+ * either it finds none and has the wait interrupted, or the bit is seen here.
+ */
+static bool commit(g *gp, void *arg)
 {
-	return cas(&gp->iowait, *(uint64_t *)ticket | Preparing, *(uint64_t *)ticket | Parked);
+	uint64_t ticket = *(uint64_t *)arg;
+	bool parked;
+
+	if (!cas(&gp->iowait, ticket | Preparing, ticket | Parked))
+		return false;
+	return likely(!(load(&gp->sigpending) & ~gp->sigmask)) ||
+	       !claim(gp, ticket, PollInterrupt, &parked);
 }
 
 /*

@@ -55,9 +55,9 @@ static void fair(void)
 	}
 	end();
 	qsort(took, nelem(took), sizeof *took, ascending);
-	if (took[nelem(took) / 2] > 25 * MS)
+	if (took[nelem(took) / 2] > 100 * MS) /* 12 to 15 on an idle machine */
 		dprintf(2, "a sleep of 1 ms took %ld us\n", (long)(took[nelem(took) / 2] / 1000));
-	CHECK(took[nelem(took) / 2] <= 25 * MS);
+	CHECK(took[nelem(took) / 2] <= 100 * MS);
 }
 
 /* Without preemption the sleeper waits for the loop, on one P. */
