@@ -145,7 +145,7 @@ static uint64_t state(const char *name, const posix_spawnattr_t *attr)
 	posix_spawn_file_actions_destroy(&fa);
 	close(p[0]);
 	close(p[1]);
-	return strtoull(strchr(buf, ':') + 1, NULL, 16);
+	return strtoull(strchr(buf, ':') + 1, NULL, 16) & 0x7fffffff; /* 32 and up may be inherited */
 }
 
 static uint64_t bit(int sig) { return UINT64_C(1) << (sig - 1); }
