@@ -809,6 +809,31 @@ weakseam int pthread_kill(pthread_t t, int sig)
 	return r == ESRCH ? 0 : r; /* it ended just now: as good as ended before */
 }
 
+static int tell(long nr, pid_t pid, int sig, siginfo_t *si)
+{
+	int r;
+
+	si->si_pid = (pid_t)arch_syscall3(SYS_getpid, 0, 0, 0);
+	si->si_uid = (uid_t)arch_syscall3(SYS_getuid, 0, 0, 0);
+	if (pid == si->si_pid && runtime_signalown(pid, sig, si))
+		return 0;
+	r = (int)arch_syscall3(nr, pid, sig, (long)si);
+	if (r < 0)
+		errno = -r;
+	return r < 0 ? -1 : 0;
+}
+
+weakseam int kill(pid_t pid, int sig)
+{
+	return tell(SYS_kill, pid, sig, &(siginfo_t){.si_signo = sig, .si_code = SI_USER});
+}
+
+weakseam int sigqueue(pid_t pid, int sig, const union sigval value)
+{
+	return tell(SYS_rt_sigqueueinfo, pid, sig,
+		&(siginfo_t){.si_signo = sig, .si_code = SI_QUEUE, .si_value = value});
+}
+
 weakseam _Noreturn void abort(void)
 {
 	uint64_t mask = sigbit(SIGABRT);

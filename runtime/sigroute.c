@@ -112,6 +112,25 @@ int runtime_signalself(int sig)
 	return 0;
 }
 
+/*
+ * kill of the own process, by the goroutine that its signals are for: C promises that one that is
+ * not blocked is delivered before kill returns, so it is not left to the kernel which m gets it.
+ * False: not such a case.
+ */
+bool runtime_signalown(int pid, int sig, const siginfo_t *si)
+{
+	g *gp = getg();
+
+	if (!gp || gp != runtime_maing || gp->handling || (unsigned)sig - 1 >= nelem(slots) - 1 ||
+	    gp->sigmask & sigbit(sig) || !runtime_handles(sig) ||
+	    pid != arch_syscall3(SYS_getpid, 0, 0, 0))
+		return false;
+	store_rlx(&gp->receiving, true);
+	arch_syscall6(SYS_rt_tgsigqueueinfo, pid, gp->m->tid, sig, (long)si, 0, 0);
+	store_rlx(&gp->receiving, false);
+	return true;
+}
+
 static void queue(g *gp)
 {
 	if (xchg(&gp->sigqueued, 1u))

@@ -8,6 +8,7 @@
 TestSuite(signals, .timeout = 120);
 
 Test(signals, raise) { everywhere("signals", "raises"); }
+Test(signals, kill_to_its_own_process) { everywhere("signals", "kill_own"); }
 Test(signals, pthread_kill_to_itself) { everywhere("signals", "kill_self"); }
 Test(signals, pthread_kill_to_one_that_is_parked) { everywhere("signals", "kill_parked"); }
 Test(signals, masks_are_the_goroutines) { everywhere("signals", "masks"); }

@@ -88,6 +88,38 @@ static void kill_self(void)
 	each(50, kills_itself);
 }
 
+/* kill and sigqueue have sent it before they return, on whatever thread main is by now. */
+static volatile sig_atomic_t sent, queued;
+
+static void note_sent(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)uc;
+	CHECK(si->si_pid == getpid() && si->si_uid == getuid() && go_id() == 1);
+	sent += si->si_code == SI_USER;
+	queued += si->si_code == SI_QUEUE ? si->si_value.sival_int : 0;
+}
+
+static void nothing(int sig) { (void)sig; }
+
+static void kill_own(void)
+{
+	struct itimerval soon = {{0, 0}, {0, 2000}};
+
+	handle(SIGINT, note_sent);
+	signal(SIGALRM, nothing);
+	for (int i = 1; i <= 400; i++) {
+		if (i % 20 == 0) { /* an end of a wait that takes main to another thread */
+			setitimer(ITIMER_REAL, &soon, NULL);
+			usleep(10000);
+		}
+		CHECK(kill(getpid(), SIGINT) == 0 && sent == i);
+		CHECK(sigqueue(getpid(), SIGINT, (union sigval){.sival_int = 3}) == 0 && queued == 3 * i);
+	}
+	CHECK(kill(getpid(), 0) == 0);
+	CHECK(kill(getpid(), 1000) == -1 && errno == EINVAL);
+	CHECK(sigqueue(getpid(), -1, (union sigval){0}) == -1 && errno == EINVAL);
+}
+
 /* To a goroutine that is parked: it comes when that one runs again, and to it. */
 static pthread_t target[50];
 
@@ -522,6 +554,7 @@ static void own_segv(void)
 const struct testcase cases[] = {
 	{"raises", raises},
 	{"kill_self", kill_self},
+	{"kill_own", kill_own},
 	{"kill_parked", kill_parked},
 	{"masks", masks},
 	{"mask_inherited", mask_inherited},
