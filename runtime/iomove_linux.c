@@ -473,12 +473,27 @@ static void setlimit(int fd, int64_t ns)
 	arch_syscall6(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, (long)&tv, sizeof tv, 0);
 }
 
+/* With the shortest time-out. A signal that the program does not see ends it too, and the connection is under way. */
+static long connectbriefly(struct io *io, const struct iocall *c)
+{
+	long r;
+
+	getg()->sighandled = 0;
+	setlimit(io->fd, 1000);
+	runtime_entersyscallblock();
+	r = syscallof(c);
+	runtime_exitsyscall();
+	setlimit(io->fd, io->pd->limitout);
+	return r == -EINTR && runtime_iointerrupted(false) == 0 ? -EINPROGRESS : r;
+}
+
 /*
  * connect cannot be asked not to wait but by O_NONBLOCK or a time-out. The shortest time-out
  * is set for the moment (the socket is not connected: nobody else can be sending): a tick
- * of the kernel's clock, for which the p goes to others at once. After that the kernel goes on connecting by itself; then the goroutine waits until the
- * socket is writable, and asks again for the result. A Unix socket's connect
- * waits for room in the listener's queue, which nobody reports: a plain call.
+ * of the kernel's clock, for which the p goes to others at once. After that the
+ * kernel goes on connecting by itself; the goroutine waits until the socket is writable,
+ * and asks again for the result. A Unix socket's connect waits for room in the listener's
+ * queue, which nobody reports: a plain call.
  */
 long runtime_ioconnect(const struct iocall *c)
 {
@@ -492,11 +507,7 @@ long runtime_ioconnect(const struct iocall *c)
 	runtime_ioknow(io.pd, io.fd);
 	if (io.pd->nonblock)
 		return IoPlain;
-	setlimit(io.fd, 1000);
-	runtime_entersyscallblock();
-	r = syscallof(c);
-	runtime_exitsyscall();
-	setlimit(io.fd, io.pd->limitout);
+	r = connectbriefly(&io, c);
 	if (r != -EINPROGRESS)
 		return r;
 	io.asks = true;
