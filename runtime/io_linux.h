@@ -22,6 +22,9 @@
 
 #include "runtime.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 /* How a descriptor is asked not to wait; polldesc's kind. */
 enum iokind {
 	KindUnknown,
@@ -67,5 +70,19 @@ long runtime_iopoll(const struct iocall *c);
 long runtime_ioselect(const struct iocall *c);
 long runtime_ioepoll(const struct iocall *c);
 long runtime_iosleep(const struct iocall *c);
+
+/*
+ * poll with a time-out of zero. Even that ends early when a signal is pending, one of the
+ * runtime's own perhaps: it came before the program's call waited, and is over.
+ */
+static inline long runtime_iolook(void *fds, size_t n)
+{
+	long r;
+
+	do
+		r = arch_syscall3(SYS_poll, (long)fds, (long)n, 0);
+	while (r == -EINTR);
+	return r;
+}
 
 #endif

@@ -90,7 +90,7 @@ static bool pollnow(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
-	return arch_syscall3(SYS_poll, (long)&p, 1, 0) != 0;
+	return runtime_iolook(&p, 1) != 0;
 }
 
 /* A terminal set to return without waiting for a first byte: poll calls it not ready for ever. */

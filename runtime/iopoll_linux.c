@@ -174,7 +174,7 @@ static long pollwhile(struct several *s, struct pollfd *fds, size_t n, int64_t n
 		if (!addall(s, fds, n))
 			return IoPlain;
 		look(s);
-		r = arch_syscall3(SYS_poll, (long)fds, (long)n, 0);
+		r = runtime_iolook(fds, n);
 		w = r == 0 ? waitsome(s, deadline) : 1;
 	} while (w == 0);
 	return w < 0 ? w : r;
@@ -205,7 +205,7 @@ long runtime_iopoll(const struct iocall *c)
 		ns = (int64_t)(int)c->a[2] * 1000000;
 	if (c->nr == SYS_ppoll && (c->a[3] || !timeoutof((void *)c->a[2], &ns)))
 		return IoPlain;
-	r = arch_syscall3(SYS_poll, (long)fds, (long)n, 0);
+	r = runtime_iolook(fds, n);
 	if (r != 0 || ns == 0)
 		return r;
 	if (!makeroom(&s, n))
@@ -226,8 +226,12 @@ struct sets {
 static long selectnow(const struct iocall *c)
 {
 	struct timespec zero = {0, 0};
+	long r;
 
-	return arch_syscall6(SYS_pselect6, c->a[0], c->a[1], c->a[2], c->a[3], (long)&zero, 0);
+	do /* as runtime_iolook; the sets are not touched then */
+		r = arch_syscall6(SYS_pselect6, c->a[0], c->a[1], c->a[2], c->a[3], (long)&zero, 0);
+	while (r == -EINTR);
+	return r;
 }
 
 static void save(struct sets *s, bool back)

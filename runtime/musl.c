@@ -391,6 +391,8 @@ weakseam _Noreturn void pthread_exit(void *result)
 		b->cancelbuf = c->next;
 		c->f(c->x);
 	}
+	if (gp->goid == 1)
+		runtime_leavemain();
 	go_exit();
 }
 

@@ -305,6 +305,7 @@ struct sched {
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
 	int32_t stopwait;   /* ps yet to stop */
 	note stopnote;
+	g *mainleft;	     /* atomic; main, when it waits in runtime_leavemain */
 	m *sysmonm;	     /* atomic; sysmon's, while it has no thread yet; then NULL */
 	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
 	note sysmonnote;
@@ -515,6 +516,7 @@ void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason wh
 void runtime_goready(g *gp);
 void runtime_gosched(void);
 _Noreturn void runtime_goexit(void); /* ends the running goroutine */
+_Noreturn void runtime_leavemain(void);
 void runtime_finishswitch(m *mp);
 void runtime_allgs(void (*fn)(g *, void *), void *arg);
 void runtime_forkallgs(void); /* there are none */

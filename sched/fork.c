@@ -50,6 +50,7 @@ static void wipesched(m *mp)
 	s->dying = 0;
 	s->sysmonwait = 0;
 	s->sysmonm = NULL;
+	s->mainleft = NULL;
 	runtime_noteclear(&s->sysmonnote);
 	runtime_noteclear(&s->stopnote);
 }

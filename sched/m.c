@@ -424,6 +424,17 @@ static _Noreturn void deadlock(const char *msg)
 	runtime_tracebackexit(true);
 }
 
+/* Main alone is left, and waits for that (runtime_leavemain). sched.lock held; sysmon finds it an m. */
+static void endmain(void)
+{
+	g *gp = xchg(&runtime_sched.mainleft, NULL);
+
+	store_rlx(&gp->status, Grunnable);
+	runtime_globrunqput(gp);
+	store(&runtime_sched.newmfailed, true);
+	runtime_sysmonwake();
+}
+
 /*
  * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer and
  * an m in a system call can still wake somebody, and so can a thread of the
@@ -451,6 +462,10 @@ void runtime_checkdead(void)
 	runtime_allgs(count, &c);
 	if (c.other)
 		return; /* one is between a queue and an m */
+	if (c.waiting == 1 && load(&s->mainleft)) {
+		endmain();
+		return;
+	}
 	runtime_unlock(&s->lock);
 	if (c.waiting == 0)
 		deadlock("no goroutines (main called runtime.Goexit) - deadlock!");

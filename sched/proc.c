@@ -602,6 +602,26 @@ _Noreturn void go_exit(void)
 	runtime_goexit();
 }
 
+static bool setleft(g *gp, void *unused)
+{
+	(void)unused;
+	store(&runtime_sched.mainleft, gp);
+	return true;
+}
+
+/*
+ * pthread_exit in main: C's rule, not Go's. The process ends well when the last thread
+ * or goroutine has; checkdead finds that out, and lets main go on to exit.
+ */
+_Noreturn void runtime_leavemain(void)
+{
+	runtime_rundefers();
+	runtime_tlsend(getg());
+	runtime_watch(); /* it sees when the program's threads have ended */
+	runtime_gopark(setleft, NULL, WaitForever);
+	exit(0);
+}
+
 /* ---- about oneself ---- */
 
 uint64_t go_id(void)

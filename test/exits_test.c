@@ -34,6 +34,7 @@ Test(exits, exit_of_a_goroutine)
 }
 
 Test(exits, exit_of_main) { ends("of_main", 3, "handler got 42\nhandler 1\n"); }
+Test(exits, pthread_exit_in_main) { ends("main_leaves", 0, "thread\ngoroutine\nlast\n"); }
 Test(exits, exit_of_a_thread) { ends("of_thread", 9, "left by a thread\nhandler 1\n"); }
 Test(exits, many_at_once) { ends_in("at_once", 40, 49, "5 handlers\n"); }
 Test(exits, within_a_handler) { ends("within_handler", 12, "again\nhandler 1\n"); }

@@ -337,10 +337,41 @@ static void abort_blocked(void)
 	aborts();
 }
 
+/* ---- pthread_exit in main: the process ends well with the last of the others ---- */
+
+static void say_main_left(void)
+{
+	print("last\n");
+}
+
+static void *outlives(void *arg)
+{
+	usleep(20000);
+	print(arg);
+	return NULL;
+}
+
+static void outlives_too(void *arg)
+{
+	go_sleep(40 * MS);
+	print(arg);
+}
+
+static void main_leaves(void)
+{
+	pthread_t t;
+
+	atexit(say_main_left);
+	CHECK(pthread_create(&t, NULL, outlives, "thread\n") == 0);
+	go(outlives_too, "goroutine\n");
+	pthread_exit(NULL);
+}
+
 const struct testcase cases[] = {
 	{"of_goroutine", of_goroutine},
 	{"of_main", of_main},
 	{"of_thread", of_thread},
+	{"main_leaves", main_leaves},
 	{"at_once", at_once},
 	{"within_handler", within_handler},
 	{"fork_meanwhile", fork_meanwhile},
