@@ -150,14 +150,17 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 
 /* ---- changes ---- */
 
-/* A call after which fd is closed or means another file. */
+/*
+ * A call after which fd is closed or means another file. Also where nothing is known of it yet: somebody
+ * may just be about to wait for it.
+ */
 static long replace(const struct iocall *c, int fd)
 {
 	struct polldesc *pd = runtime_polldesc(fd, false);
 	uint32_t which;
 	long r;
 
-	if (!pd || !known(pd))
+	if (!pd)
 		return plain(c);
 	which = runtime_pollclose(pd, fd);
 	r = plain(c);
@@ -186,7 +189,7 @@ static long dupto(const struct iocall *c)
 	return r;
 }
 
-/* Those of the range that anything is known of: closing begins, or is over. */
+/* Those of the range that there are: closing begins, or is over. */
 static void eachknown(unsigned first, unsigned last, bool over)
 {
 	enum { Most = 1 << 24 };
@@ -198,7 +201,7 @@ static void eachknown(unsigned first, unsigned last, bool over)
 			fd |= 511; /* nor of its neighbours */
 		else if (over && load_rlx(&pd->closing))
 			runtime_pollfresh(pd);
-		else if (!over && known(pd))
+		else if (!over)
 			runtime_pollclose(pd, (int)fd);
 	}
 }
