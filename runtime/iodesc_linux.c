@@ -190,7 +190,7 @@ static long dupto(const struct iocall *c)
 }
 
 /* Those of the range that there are: closing begins, or is over. */
-static void eachknown(unsigned first, unsigned last, bool over)
+static void eachdesc(unsigned first, unsigned last, bool over)
 {
 	enum { Most = 1 << 24 };
 
@@ -234,9 +234,9 @@ static long closerange(const struct iocall *c)
 
 	if (c->a[2] & CloexecOnly || first > last)
 		return plain(c);
-	eachknown(first, last, false);
+	eachdesc(first, last, false);
 	r = closeothers(c, first, last);
-	eachknown(first, last, true);
+	eachdesc(first, last, true);
 	return r;
 }
 

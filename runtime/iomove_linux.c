@@ -277,7 +277,7 @@ static long writeall(struct io *io, const struct iocall *c, struct iovec one)
 	}
 }
 
-/* The first write of several pieces at once; Again: the kind was wrong. */
+/* The first write of several pieces at once. False: the kind was wrong, begin anew. */
 static bool writevtry(struct io *io, const struct iocall *c, struct msghdr *h, long *r)
 {
 	h->msg_iov = (void *)c->a[1];

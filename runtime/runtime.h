@@ -515,6 +515,7 @@ _Noreturn void runtime_main(void *unused);
 void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason why);
 void runtime_goready(g *gp);
 void runtime_gosched(void);
+void runtime_gosched0(g *gp); /* for mcall */
 _Noreturn void runtime_goexit(void); /* ends the running goroutine */
 _Noreturn void runtime_leavemain(void);
 void runtime_finishswitch(m *mp);

@@ -120,18 +120,6 @@ static void handler(int sig, siginfo_t *si, void *uc)
 	others(sig, si, uc);
 }
 
-static void preempted0(g *gp)
-{
-	m *mp = getg()->m;
-
-	gp->m = NULL;
-	mp->curg = NULL;
-	runtime_lock(&runtime_sched.lock);
-	runtime_globrunqput(gp);
-	runtime_unlock(&runtime_sched.lock);
-	runtime_schedule();
-}
-
 /* Called by runtime_asyncpreempt, all registers saved. */
 void runtime_asyncpreempt2(struct savedregs *r)
 {
@@ -143,7 +131,7 @@ void runtime_asyncpreempt2(struct savedregs *r)
 	if (gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep)
 		gp->deep = true;
 	store_rlx(&gp->status, Grunnable);
-	runtime_mcall(preempted0);
+	runtime_mcall(runtime_gosched0);
 }
 
 /* ---- the sending side ---- */

@@ -508,8 +508,8 @@ void runtime_goready(g *gp)
 	runtime_ready(gp, true);
 }
 
-/* Nothing else in this p's queue: the global one, where the others are. */
-static void gosched0(g *gp)
+/* gp, saved and Grunnable, goes to the global queue, where the others are; by mcall, on g0. */
+void runtime_gosched0(g *gp)
 {
 	m *mp = getg()->m;
 
@@ -534,7 +534,7 @@ void runtime_gosched(void)
 	if (likely(next != NULL))
 		switchto(gp, next, mp, FinishYield);
 	else
-		runtime_mcall(gosched0);
+		runtime_mcall(runtime_gosched0);
 }
 
 void go_sched(void)

@@ -197,7 +197,7 @@ user:					/* a goroutine, on p */
 		:: atomic { buf[p] == 0 && q[p] > 0 -> q[p]-- };	/* sched/proc.c:nextlocal */
 			runqput(p);	/* sched/proc.c:runtime_finishswitch, FinishYield */
 			goto user
-		:: atomic { buf[p] == 0 -> globq++ };	/* sched/proc.c:gosched0 */
+		:: atomic { buf[p] == 0 -> globq++ };	/* sched/proc.c:runtime_gosched0 */
 			goto find
 		fi
 #endif

@@ -225,11 +225,11 @@ user:				/* gp runs on its own stack */
 		finishswitch();
 #endif
 		save(left);	/* runtime_mcall */
-		gm[left] = NONE;	/* sched/proc.c:stop0, gosched0: `gp->m = NULL` */
+		gm[left] = NONE;	/* sched/proc.c:stop0, runtime_gosched0: `gp->m = NULL` */
 		gp = NONE;
 #ifndef EARLY
 		if
-		:: f == FinishYield -> globq!left	/* sched/proc.c:gosched0: `runtime_globrunqput(gp)` */
+		:: f == FinishYield -> globq!left	/* sched/proc.c:runtime_gosched0: `runtime_globrunqput(gp)` */
 		:: else -> finishswitch()		/* sched/proc.c:stop0 */
 		fi;
 #endif
