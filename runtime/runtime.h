@@ -662,25 +662,28 @@ void runtime_timerwake(int64_t when);	/* a timer for when was added: the sleeper
 /* ---- sched/netpoll.c ---- */
 enum { PollIn = 1, PollOut = 2 };
 enum pollreason { PollReady, PollTimeout, PollInterrupt, PollClosed };
-/* What is known of a descriptor number; see sched/netpoll.c. */
+/*
+ * What is known of a descriptor number; see sched/netpoll.c. A read and a write
+ * look at the first cache line alone. The hints (h) are runtime/iocall_linux.c's, by
+ * any goroutine that uses the descriptor; all zero: nothing known.
+ */
 struct polldesc {
 	mutex lock;
 	uint32_t edgein, edgeout; /* atomic; edges seen so far. Written under lock */
+	uint32_t closing; /* its number is being closed or given to another file: by which of closes; 0: not */
 	struct pollwait *first, *last; /* under lock, as the flags */
 	bool registered;	  /* with the poller */
-	uint32_t closing;	  /* its number is being closed or given to another file: by which of closes; 0: not */
-	uint32_t closes;	  /* so far */
 	bool hangup;		  /* an event told more than readiness: a short read says nothing any more */
-	uint8_t turnedaway;	  /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
-	g *asking[2];		  /* who asks about input, and about output */
+	uint8_t kind;		  /* h */
+	bool nonblock;		  /* h; valid while gen is the current one, as the limits are */
+	uint32_t gen;		  /* h */
+	uint32_t drained;	  /* h; edgein at a read that emptied it, and 1 */
+	int64_t limitin, limitout; /* h; SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 
-	/* runtime/iocall_linux.c; hints, by any goroutine that uses the descriptor. All zero: nothing known. */
-	uint8_t kind;
-	bool nonblock;		/* valid while gen is the current one, as the limits are */
-	uint32_t gen;
-	uint32_t drained;	/* edgein at a read that emptied it, and 1 */
-	int64_t limitin, limitout; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
-};
+	uint32_t closes;    /* so far */
+	uint8_t turnedaway; /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
+	g *asking[2];	    /* who asks about input, and about output */
+} __attribute__((aligned(64)));
 struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
 	struct polldesc *pd;
 	int fd;

@@ -429,6 +429,25 @@ static void deliver(const struct pollevent *ev, struct glist *l)
 	runtime_unlock(&pd->lock);
 }
 
+/* With a thousand connections hardly a line of one is in a near cache: fetch those of all together. */
+static void fetch(const struct pollevent *ev, int n)
+{
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(ev[i].pd, 1);
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(load_rlx(&ev[i].pd->first), 1); /* it may be gone: only fetched, not read */
+}
+
+static void fetchframes(const struct glist *l)
+{
+	for (const g *gp = l->head; gp; gp = gp->schedlink) {
+		const char *sp = (const char *)gp->sched.sp;
+
+		for (int i = 0; i < 3; i++)
+			__builtin_prefetch(sp + 64 * i, 1);
+	}
+}
+
 /* Who can go on now, or within ns (< 0: no limit), in l, which is the caller's to queue. */
 void runtime_netpoll(int64_t ns, struct glist *l)
 {
@@ -436,8 +455,10 @@ void runtime_netpoll(int64_t ns, struct glist *l)
 	int n = runtime_pollerwait(ev, Events, ns);
 
 	store_rlx(&polls, load_rlx(&polls) + 1);
+	fetch(ev, n);
 	for (int i = 0; i < n; i++)
 		deliver(&ev[i], l);
+	fetchframes(l);
 }
 
 /* Without a p, for sysmon: looks when nobody has since the last call. */
