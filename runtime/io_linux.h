@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * io_linux.h - libc's blocking calls, made so that they block the goroutine alone;
- * what the files io*_linux.c share. runtime/musl.c sends every such call to
+ * what the files io*_linux.c share. runtime/musl_call.c sends every such call to
  * runtime_iocall.
  *
  * A call is first tried without waiting, in a way that is asked for by the call and

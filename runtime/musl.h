@@ -8,8 +8,10 @@
 
 #include "runtime.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define hidden __attribute__((visibility("hidden")))
@@ -60,6 +62,23 @@ _Static_assert(offsetof(struct block, canary) == 40 && offsetof(struct block, ti
 		       offsetof(struct block, stdio_locks) == 192,
 	       "struct pthread");
 
+/* struct __libc, as far as it is used */
+struct libc {
+	char can_do_threads, threaded, secure;
+	volatile signed char need_locks;
+	int32_t threads_minus_1;
+	size_t *auxv;
+	struct tls_module {
+		struct tls_module *next;
+		void *image;
+		size_t len, size, align, offset;
+	} *tls_head;
+	size_t tls_size, tls_align, tls_cnt;
+	size_t page_size;
+	void *global_locale[6];
+};
+extern hidden struct libc __libc;
+
 /* detach_state */
 enum { Exited, Exiting, Joinable, Detached };
 enum { FirstTid = 1 << 22 }; /* goroutines'; the kernel's are below: its pid_max never exceeds this */
@@ -71,6 +90,7 @@ hidden void __tl_unlock(void);
 optional hidden void __testcancel(void);
 hidden void __vm_lock(void);
 hidden void __vm_unlock(void);
+long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
 void __wait(volatile int *addr, volatile int *waiters, int val, int priv);
 int __pthread_mutex_lock(pthread_mutex_t *m);
 int __pthread_mutex_unlock(pthread_mutex_t *m);
@@ -100,8 +120,49 @@ static inline g *blockg(struct block *b)
 	return *(g **)((char *)b + runtime_goffset);
 }
 
-/* ---- musl.c ---- */
+/* On a goroutine whose calls may park it: not in a signal handler, nor on g0. */
+static inline g *maypark(void)
+{
+	g *gp = goroutine();
+
+	return gp && runtime_mayblock(gp) ? gp : NULL;
+}
+
+/* libc's result of a call: -1 and errno, or the value. */
+static inline long ret(long r)
+{
+	if ((unsigned long)r <= -4096UL)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+static inline int tkill(int32_t tid, int sig)
+{
+	return (int)arch_syscall3(SYS_tkill, tid, sig, 0);
+}
+
+/* Those that sleep in the kernel on a word of this process, and on one that others use too. */
+static inline void wakeword(volatile int32_t *word, int32_t n)
+{
+	arch_syscall3(SYS_futex, (long)word, 1 | 128, n); /* FUTEX_WAKE, FUTEX_PRIVATE */
+}
+
+static inline void sharedwake(int32_t *word, int32_t n)
+{
+	arch_syscall3(SYS_futex, (long)word, 1, n);
+}
+
+/* ---- musl_file.c ---- */
+const char *runtime_checkfile(void); /* NULL, or that FILE is not as we know it */
+void runtime_forkfiles(int32_t was, int32_t now);
+
+/* ---- musl_signal.c ---- */
+void runtime_givepending(g *gp); /* what waits with it is the kernel's to deliver: it is about to wait there */
 int32_t runtime_blocktid(struct block *b); /* the kernel's tid of the thread b is on, 0: on none */
+
+/* ---- musl_synccall.c ---- */
+void runtime_forksynccall(void);
 
 /* ---- musl_thread.c ---- */
 int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns);
@@ -112,12 +173,12 @@ int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum w
 void runtime_wordwake(int32_t *word, int32_t n);
 void runtime_shortlock(int32_t *l); /* held for moments, by nobody who parks; it keeps the goroutine on its m */
 void runtime_shortunlock(int32_t *l);
+void runtime_forkshortlocks(void);
 
 /* ---- musl_tsd.c ---- */
 extern void *const runtime_nulltsd[TsdKeys]; /* every goroutine's until its first pthread_setspecific */
 void runtime_tsdend(struct block *b);	     /* its table, which is not that one, goes to the pool */
 void runtime_forktsd(void);
-void runtime_forkshortlocks(void);
 void __pthread_tsd_run_dtors(void);
 
 #endif

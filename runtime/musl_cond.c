@@ -19,9 +19,6 @@
  */
 #include "musl.h"
 
-#include <errno.h>
-#include <sys/syscall.h>
-
 enum { Waiting, Signalled, Leaving };
 
 struct waiter {
@@ -47,11 +44,6 @@ _Static_assert(sizeof(struct condobj) == sizeof(pthread_cond_t) &&
 		       offsetof(struct condobj, clock) == 16 && offsetof(struct condobj, lock) == 32 &&
 		       offsetof(struct condobj, tail) == 40,
 	       "pthread_cond_t");
-
-static void sharedwake(int32_t *word, int32_t n)
-{
-	arch_syscall3(SYS_futex, (long)word, 1, n);
-}
 
 static void release(struct waiter *w)
 {

@@ -9,7 +9,6 @@
 #include "musl.h"
 
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 optional hidden void __funcs_on_exit(void);

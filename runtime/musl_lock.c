@@ -24,9 +24,6 @@
  */
 #include "musl.h"
 
-#include <errno.h>
-#include <sys/syscall.h>
-
 /* Threads that sleep in the kernel on the word of an object that goroutines may wait for too. */
 static int32_t sleepers;
 
@@ -70,12 +67,7 @@ void runtime_wordwake(int32_t *word, int32_t n)
 	for (int32_t i = 0; i < n && runtime_addrwake(word); i++)
 		;
 	if (load(&sleepers))
-		arch_syscall3(SYS_futex, (long)word, 1 | 128, n);
-}
-
-static void sharedwake(int32_t *word, int32_t n)
-{
-	arch_syscall3(SYS_futex, (long)word, 1, n);
+		wakeword(word, n);
 }
 
 void runtime_shortlock(int32_t *l)
@@ -91,7 +83,7 @@ void runtime_shortlock(int32_t *l)
 void runtime_shortunlock(int32_t *l)
 {
 	if (xchg(l, 0) == 2)
-		arch_syscall3(SYS_futex, (long)l, 1 | 128, 1);
+		wakeword(l, 1);
 }
 
 static int waituntil(int32_t *word, int32_t val, const struct timespec *at, bool kernel, bool private,
@@ -240,7 +232,7 @@ static noinline int unlockowned(struct mutexobj *m)
 	if (type & TypeShared)
 		sharedwake(&m->lock, 1);
 	else if (type & TypeRobust)
-		arch_syscall3(SYS_futex, (long)&m->lock, 1 | 128, 1);
+		wakeword(&m->lock, 1);
 	else
 		runtime_wordwake(&m->lock, 1);
 	return 0;

@@ -12,13 +12,10 @@
  */
 #include "musl.h"
 
-#include <errno.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +24,6 @@ enum { CommLen = 16 };		  /* a thread's name with its NUL, the kernel's limit */
 enum { LongestWait = 1 << 30 }; /* seconds; more is for ever */
 
 hidden void __tl_sync(pthread_t t);
-hidden long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
 
 static inline struct block *blockof(pthread_t t)
 {
@@ -225,22 +221,14 @@ weakseam int pthread_getaffinity_np(pthread_t t, size_t size, cpu_set_t *set)
 	return tid ? -getaffinity(tid, size, set) : ESRCH;
 }
 
-static int orerrno(long r)
-{
-	if (r >= 0)
-		return (int)r;
-	errno = (int)-r;
-	return -1;
-}
-
 weakseam int sched_setaffinity(pid_t tid, size_t size, const cpu_set_t *set)
 {
-	return orerrno(arch_syscall3(SYS_sched_setaffinity, tid, (long)size, (long)set));
+	return (int)ret(arch_syscall3(SYS_sched_setaffinity, tid, (long)size, (long)set));
 }
 
 weakseam int sched_getaffinity(pid_t tid, size_t size, cpu_set_t *set)
 {
-	return orerrno(getaffinity(tid, size, set));
+	return (int)ret(getaffinity(tid, size, set));
 }
 
 weakseam int pthread_getschedparam(pthread_t t, int *policy, struct sched_param *param)

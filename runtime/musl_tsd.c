@@ -14,9 +14,7 @@
  */
 #include "musl.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <threads.h>
 
 typedef void (*destructor)(void *);

@@ -313,7 +313,6 @@ struct sched {
 	int64_t procresizetime;
 
 	alignas(64) uint64_t goidgen; /* atomic */
-	uint32_t nforeign; /* atomic; threads of the program's own, see musl.c */
 
 	/* In a child of fork that does not have the main goroutine; atomic. */
 	uint32_t nomain;

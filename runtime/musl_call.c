@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+/*
+ * musl_call.c - the blocking calls of libc, and the locks inside it.
+ *
+ * Every blocking call of musl goes through __syscall_cp, its cancellation points:
+ * they are our entersyscall points. What it does with inlined system calls and we
+ * have to know is replaced one by one.
+ *
+ * Code that musl runs with signals blocked behind our back (inside pthread_create,
+ * fork, ...) may wait in __lock and __wait: there the goroutine stays on its m,
+ * for the mask is the m's.
+ */
+#include "musl.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
+
+/* ---- blocking calls ---- */
+
+static inline long rawcall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (__syscall_cp_c)
+		return __syscall_cp_c(nr, a, b, c, d, e, f);
+	return arch_syscall6(nr, a, b, c, d, e, f);
+}
+
+long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	if (!maypark())
+		return rawcall(nr, a, b, c, d, e, f);
+	return runtime_withoutp(rawcall, nr, a, b, c, d, e, f);
+}
+
+/* Every call of libc's that may block. From a program's own thread, and the like: the plain call. */
+seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
+{
+	g *gp = maypark();
+
+	if (!gp && getg() && getg()->vforking) /* what it changes is not ours to note */
+		return rawcall(nr, a, b, c, d, e, f);
+	if (!gp)
+		return runtime_ioplaincall(nr, a, b, c, d, e, f);
+	if (unlikely(gp->sigwaits)) /* sigwait and its like find it there */
+		runtime_givepending(gp);
+	return runtime_iocall(nr, a, b, c, d, e, f);
+}
+
+/* What libc does with inlined system calls, and we have to know: see runtime/iodesc_linux.c. */
+
+weakseam int socket(int domain, int type, int protocol)
+{
+	return (int)ret(__syscall_cp(SYS_socket, domain, type, protocol, 0, 0, 0));
+}
+
+weakseam int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return (int)ret(__syscall_cp(SYS_setsockopt, fd, level, name, (long)value, len, 0));
+}
+
+weakseam int dup2(int from, int to)
+{
+	return (int)ret(__syscall_cp(SYS_dup2, from, to, 0, 0, 0, 0));
+}
+
+seam int __dup3(int from, int to, int flags)
+{
+	return (int)ret(__syscall_cp(SYS_dup3, from, to, flags, 0, 0, 0));
+}
+
+weakseam int dup3(int from, int to, int flags)
+{
+	return __dup3(from, to, flags);
+}
+
+weakseam int ioctl(int fd, int request, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	if (request == FIONBIO)
+		return (int)ret(__syscall_cp(SYS_ioctl, fd, request, arg, 0, 0, 0));
+	return (int)ret(arch_syscall3(SYS_ioctl, fd, request, arg));
+}
+
+static long getowner(int fd)
+{
+	struct f_owner_ex ex;
+	long r = arch_syscall3(SYS_fcntl, fd, F_GETOWN_EX, (long)&ex);
+
+	if (r < 0)
+		return r;
+	return ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
+}
+
+weakseam int fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	switch (cmd) {
+	case F_SETFL:
+		arg |= O_LARGEFILE; /* fallthrough */
+	case F_SETLKW:
+	case F_OFD_SETLKW:
+		return (int)ret(__syscall_cp(SYS_fcntl, fd, cmd, arg, 0, 0, 0));
+	case F_GETOWN:
+		return (int)ret(getowner(fd));
+	default:
+		return (int)ret(arch_syscall3(SYS_fcntl, fd, cmd, arg));
+	}
+}
+
+/* ---- libc's own locks ---- */
+
+/*
+ * Sleep on a word of libc's own locks. They are held for moments, so a
+ * goroutine keeps its p unless sysmon wants it, and it comes back to this m.
+ */
+static void waitword(volatile int *addr, int val, bool private)
+{
+	g *gp = goroutine();
+	int op = private ? 128 : 0; /* FUTEX_WAIT, FUTEX_PRIVATE */
+
+	if (!gp || !runtime_mayblock(gp)) {
+		arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
+		return;
+	}
+	runtime_lockosthread();
+	runtime_entersyscall();
+	arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
+	/* Who holds a p may sleep on the same word: the wake is passed on before we wait for one. */
+	arch_syscall6(SYS_futex, (long)addr, op | 1, 1, 0, 0, 0);
+	runtime_exitsyscall();
+	runtime_unlockosthread();
+}
+
+seam void __wait(volatile int *addr, volatile int *waiters, int val, int priv)
+{
+	for (int spins = 100; spins && (!waiters || !*waiters); spins--) {
+		if (*addr != val)
+			return;
+		procyield();
+	}
+	if (waiters)
+		xadd((int *)waiters, 1);
+	while (*addr == val)
+		waitword(addr, val, priv);
+	if (waiters)
+		xadd((int *)waiters, -1);
+}
+
+/* The lock inside libc's own structures: 0 free, 1 held, 2 held and slept on. */
+seam void __lock(volatile int *lock)
+{
+	int *l = (int *)lock;
+
+	if (!__libc.need_locks || cas_acq(l, 0, 1))
+		return;
+	for (int spins = 50; spins; spins--) {
+		if (!load_rlx(l) && cas_acq(l, 0, 1))
+			return;
+		procyield();
+	}
+	while (xchg(l, 2))
+		waitword(l, 2, true);
+}
+
+seam void __unlock(volatile int *lock)
+{
+	int *l = (int *)lock;
+
+	if (load_rlx(l) && xchg(l, 0) == 2)
+		wakeword(l, 1);
+}
