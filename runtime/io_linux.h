@@ -20,7 +20,7 @@
 #ifndef IO_LINUX_H
 #define IO_LINUX_H
 
-#include "runtime.h"
+#include "netpoll.h"
 
 #include <errno.h>
 #include <sys/syscall.h>

@@ -9,6 +9,7 @@
  * is the thread's own.
  */
 #include "musl.h"
+#include "signals.h"
 
 #include <signal.h>
 #include <threads.h>
@@ -87,7 +88,7 @@ weakseam int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn
 	struct create c = {t, attr, fn, arg, 0};
 
 	if (goroutine()) {
-		runtime_watch();
+		runtime_startwatch();
 		runtime_systemstack(create0, &c);
 	} else {
 		create0(&c);

@@ -6,6 +6,7 @@
  * signals reach it is told in sigroute.c.
  */
 #include "musl.h"
+#include "signals.h"
 
 #include <setjmp.h>
 #include <signal.h>

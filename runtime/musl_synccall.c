@@ -10,6 +10,7 @@
  * FS may be a goroutine's.
  */
 #include "musl.h"
+#include "signals.h"
 
 #include <string.h>
 

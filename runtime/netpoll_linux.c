@@ -3,7 +3,7 @@
 /*
  * netpoll_linux.c - the kernel's side of netpoll: one epoll instance, made when
  * the first goroutine has to wait for a descriptor, and an eventfd to break a
- * wait. What a port must supply is what runtime.h lists for this file.
+ * wait. What a port must supply is what netpoll.h lists for this file.
  *
  * A descriptor is added once, edge-triggered and for both directions; the kernel
  * forgets it when the last reference to the open file goes. Adding one that the
@@ -16,7 +16,7 @@
  * for their own. The program cannot close them (to it they are not open),
  * and where it takes one's number by dup2 ours moves away first.
  */
-#include "runtime.h"
+#include "netpoll.h"
 
 #include <errno.h>
 #include <fcntl.h>

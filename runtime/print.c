@@ -179,15 +179,17 @@ static void keepp(g *gp)
 	store_rlx(&gp->handling, &last);
 }
 
+uint32_t runtime_dying;
+
 void runtime_diestart(void)
 {
 	uint32_t me = (uint32_t)runtime_gettid();
 
-	if (cas(&runtime_sched.dying, 0u, me)) {
+	if (cas(&runtime_dying, 0u, me)) {
 		keepp(getg());
 		return;
 	}
-	if (load(&runtime_sched.dying) == me)
+	if (load(&runtime_dying) == me)
 		runtime_exit(2); /* died while dying */
 	for (;;)
 		runtime_usleep(1000000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime.h - the core types of the runtime and the functions that cross files.
+ * runtime.h - the core types, g, m and p, and the services below goroutines.
  *
  * g is a goroutine, m an OS thread, p the right to run goroutines. An m needs a
  * p to run a g. Each m has a g0, whose stack is the thread's own and which runs
@@ -8,7 +8,8 @@
  * so getg() is one load and is NULL on a thread that is not ours.
  *
  * runtime_x crosses files, go_x is public (go.h), all else is static. Sections
- * below carry the name of the file that defines them.
+ * carry the name of the file that defines what they list. What fewer files share has
+ * headers of its own: signals.h, netpoll.h and, not for this room, sched/sched.h.
  */
 #ifndef RUNTIME_H
 #define RUNTIME_H
@@ -280,46 +281,6 @@ struct p {
 	int32_t npollwait; /* netpoll waits begun less those ended on this p; all ps' sum counts. Its m's */
 };
 
-/* sched.lock guards what is not said to be atomic. */
-struct sched {
-	mutex lock;
-	m *midle; /* idle ms waiting for work, last in first out */
-	int32_t nmidle, nmidlelocked;
-	int64_t mnext; /* ms made so far, also the next id */
-	m *mfree;      /* ended, to be used again */
-	int32_t nmfreed, nmsys; /* ms that ended; system ms, not counted for deadlock */
-	p *pidle;
-	uint32_t npidle;     /* atomic */
-	uint32_t nmspinning; /* atomic */
-	g *runqhead, *runqtail; /* global run queue */
-	int32_t runqsize;	/* atomic reads */
-	m *mainm;		/* its thread is the process's first, and cannot end alone; constant but for fork */
-	bool newmfailed;	/* atomic; a thread is wanted: sysmon is to start one */
-	uint32_t dying;		/* atomic; tid of the thread that reports the end */
-
-	mutex gflock; /* the global free gs and allgs */
-	g **gfree;    /* ngfree of them, room for all on allgs */
-	int32_t ngfree;
-	int32_t ngfreebig; /* atomic; dead gs with other stacks, see stack.c */
-
-	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */
-	int32_t stopwait;   /* ps yet to stop */
-	note stopnote;
-	g *mainleft;	     /* atomic; main, when it waits in runtime_leavemain */
-	m *sysmonm;	     /* atomic; sysmon's, while it has no thread yet; then NULL */
-	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
-	note sysmonnote;
-	uint32_t sysmonkick; /* futex: changed to have sysmon look at once */
-	int64_t procresizetime;
-
-	alignas(64) uint64_t goidgen; /* atomic */
-
-	/* In a child of fork that does not have the main goroutine; atomic. */
-	uint32_t nomain;
-	int32_t ngo; /* goroutines that have not ended */
-};
-
-extern struct sched runtime_sched;
 extern m runtime_m0;
 extern m *runtime_allm;	 /* atomic, grows at the head */
 extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
@@ -407,6 +368,7 @@ _Noreturn void runtime_throw(const char *msg);	/* our own bug */
 _Noreturn void runtime_fatal(const char *msg);	/* the program's unrecoverable fault: "fatal error: MSG" */
 _Noreturn void runtime_exit(int code);		/* at once, nothing flushed */
 _Noreturn void runtime_notgoroutine(const char *call); /* fatal: call is not for this thread */
+extern uint32_t runtime_dying; /* atomic; tid of the thread that reports the end */
 void runtime_diestart(void); /* only the first to die goes on; the others wait for its exit */
 #define runtime_crash() runtime_tracebackexit(false)
 
@@ -429,48 +391,12 @@ size_t runtime_mainstacksize(void);
 void runtime_forkstacks(void);
 bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the low end is whole */
 
-/* ---- runtime/signal.c ---- */
-void runtime_asminit(void);
-void runtime_minit(void);     /* signal stack and mask of this m */
-void runtime_unminit(void);
-void runtime_sigsave(m *mp);
-void runtime_initsig(void);
-void runtime_setmask(g *gp);  /* gp is about to run on this m */
-void runtime_setkernelmask(uint64_t mask);
-void runtime_recordmask(g *gp, uint64_t mask); /* it was set: gp runs with it, on this m */
-void runtime_readmask(g *gp);
-void runtime_idlemask(m *mp); /* this m goes idle */
-void runtime_maskidle(void);  /* the main goroutine's mask has changed */
-void runtime_remask(ucontext_t *uc); /* SIGURG's handler: what maskidle asked for */
-static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
+/* ---- runtime/iocall_linux.c: libc's calls that may block, see io_linux.h ---- */
+long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f); /* on a running goroutine */
+long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f); /* elsewhere */
+long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f); /* from anywhere */
 
-/* ---- runtime/sigaction.c ---- */
-bool runtime_handlessignals(void);
-void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
-void runtime_defaultsig(int sig);
-bool runtime_ignored(int sig); /* for the kernel */
-bool runtime_handles(int sig); /* the program has a handler for it */
-bool runtime_callhandler(int sig, siginfo_t *si, void *uc);
-void runtime_sighandler(int sig, siginfo_t *si, void *uc);
-void runtime_leavehandlers(uintptr_t sp);
-void runtime_endhandlers(g *gp); /* gp, running, will not return to any */
-void runtime_unwindhandlers(g *gp); /* it is about to jump out of some, and wants its mask back */
-void runtime_sigactionfork(void); /* in the child */
-
-/* ---- runtime/sigroute.c ---- */
-extern g *runtime_maing; /* the main goroutine, NULL before it is made */
-int runtime_signalg(g *gp, int sig);
-int runtime_signalself(int sig);
-bool runtime_signalown(int pid, int sig, const siginfo_t *si);
-void runtime_releasesignal(g *gp, int sig);
-void runtime_signalthread(g *gp, int sig);
-void runtime_forgetsignal(int sig);
-void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
-bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
-void runtime_sigpoll(void);
-_Noreturn void runtime_stackoverflow(g *gp);
-
-/* ---- runtime/musl.c: all that knows musl ---- */
+/* ---- runtime/musl*.c: all that knows musl ---- */
 void runtime_settls(char **envp, char *argv0);
 int32_t runtime_libctid(void);
 const char *runtime_checklibc(void); /* NULL, or what is not as we know it */
@@ -496,7 +422,7 @@ struct runtime_fileaction {	    /* of posix_spawn */
 };
 bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a); /* *at: first NULL */
 uint64_t runtime_handlers(void); /* signals that had a handler once */
-enum { MStackSize = 128 << 10 };	    /* of an m's thread */
+enum { MStackSize = 128 << 10 }; /* of an m's thread */
 /* As runtime_blockingcall, and a cancellation point. */
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
 
@@ -504,102 +430,23 @@ long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
 bool runtime_vforkenter(void); /* false: fork instead */
 long runtime_vforkleave(long r); /* r, or -1 with errno */
 
-/* ---- sched/fork.c ---- */
-void runtime_forkwipe(void);   /* what any child needs, its goroutines gone or not */
-void runtime_forksched(g *gp); /* gp is alone */
-
-/* ---- sched/proc.c: goroutines ---- */
-void runtime_newproc(void (*const *fn)(void *));
-_Noreturn void runtime_main(void *unused);
-void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason why);
-void runtime_goready(g *gp);
-void runtime_gosched(void);
-void runtime_gosched0(g *gp); /* for mcall */
-_Noreturn void runtime_goexit(void); /* ends the running goroutine */
-_Noreturn void runtime_leavemain(void);
-void runtime_finishswitch(m *mp);
-void runtime_allgs(void (*fn)(g *, void *), void *arg);
-void runtime_forkallgs(void); /* there are none */
-bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without waiting for the lock, for the dying */
-bool runtime_addallg(g *gp); /* false: out of memory */
-void runtime_gfpurge(p *pp);
-void runtime_gfscavenge(void);
-void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
-int runtime_gcount(void);
 /*
- * fn(arg) on a new goroutine of pp, which the caller's m holds, on g0 or not: as if started at pc by
- * a goroutine with that number and mask. False: out of memory.
+ * ---- sched/: what this room calls up for, and no more ----
  */
-bool runtime_spawnfrom(p *pp, void (*fn)(void *), void *arg, uintptr_t pc, uint64_t parentid,
-		       uint64_t sigmask);
-
-/* ---- sched/panic.c ---- */
-void runtime_rundefers(void); /* all of the running goroutine's deferred calls */
-
-/* ---- sched/runq.c ---- */
-void runtime_runqput(p *pp, g *gp, bool next);
-void runtime_runqspawn(p *pp, g *gp); /* new, and next in line */
-void runtime_runqage(p *pp);	      /* all that would go before the ring goes behind it */
-g *runtime_runqget(p *pp, bool *inherit);
-g *runtime_runqsteal(p *pp, p *from, bool stealnext);
-bool runtime_runqempty(p *pp);
-void runtime_globrunqput(g *gp);     /* sched.lock held */
-void runtime_globrunqputhead(g *gp); /* sched.lock held */
-g *runtime_globrunqwired(void);	     /* sched.lock held */
-g *runtime_globrunqget(p *pp, int32_t max); /* sched.lock held; up to max, the rest to pp */
-
-/* ---- sched/schedule.c ---- */
-_Noreturn void runtime_schedule(void);
-_Noreturn void runtime_execute(g *gp, bool inherit);
-g *runtime_findrunnable(bool *inherit); /* blocks until there is one */
-void runtime_ready(g *gp, bool next);
-void runtime_readyforeign(g *gp); /* the same from a thread without a p */
-void runtime_wakep(void);
-void runtime_injectglist(struct glist *l); /* parked gs become runnable; with a p or without */
-void runtime_resetspinning(void);
-
-/* ---- sched/m.c ---- */
-_Noreturn void runtime_mstart0(void);
-void runtime_mstart1(void);
-void runtime_mstartm0(void);
-_Noreturn void runtime_mexit(bool osstack);
-void runtime_mcommoninit(m *mp, int64_t id);
-bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
-bool runtime_newthread(m *mp);
-void runtime_watchslow(void);
-void runtime_stopm(void);
-void runtime_startm(p *pp, bool spinning);
-void runtime_handoffp(p *pp);
-void runtime_stoplockedm(void);
-void runtime_startlockedm(g *gp);
-void runtime_mput(m *mp);  /* sched.lock held */
-m *runtime_mget(void);	   /* sched.lock held */
-int32_t runtime_mcount(void);
-void runtime_checkdead(void); /* sched.lock held */
-
-/* ---- sched/p.c ---- */
-void runtime_schedinit(void);
-void runtime_procresize(int32_t n); /* world stopped, sched.lock held */
-void runtime_acquirep(p *pp);
-p *runtime_releasep(void);
-void runtime_pidleput(p *pp); /* sched.lock held */
-p *runtime_pidleget(void);    /* sched.lock held */
-void runtime_stoptheworld(void);
-void runtime_starttheworld(int32_t procs);
-void runtime_gcstopm(void);
-void runtime_forkps(void); /* stopped, and emptied */
-void runtime_forkstart(void); /* the world of one goroutine */
-
-/* ---- sched/lockosthread.c ---- */
+void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason why);
+void runtime_gosched(void);
 void runtime_lockosthread(void); /* the runtime's own lock of g and m, nests */
 void runtime_unlockosthread(void);
+_Noreturn void runtime_leavemain(void); /* main ends, and the process with the last goroutine */
+bool runtime_addallg(g *gp); /* false: out of memory */
+void runtime_allgs(void (*fn)(g *, void *), void *arg);
+bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without waiting for the lock, for the dying */
 
-/* ---- sched/template.c ---- */
-void runtime_starttemplate(void);
-bool runtime_templatenewm(m *mp);
-void runtime_forktemplate(void);
+/* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
+void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
+bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why);
+bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
 
-/* ---- sched/syscall.c ---- */
 void runtime_entersyscall(void);
 void runtime_entersyscallblock(void); /* the p is given away at once */
 void runtime_exitsyscall(void);
@@ -607,168 +454,18 @@ typedef long syscallfn(long nr, long a, long b, long c, long d, long e, long f);
 long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f);
 long runtime_blockingcall(long nr, long a, long b, long c, long d, long e, long f);
 
-/* ---- sched/preempt.c ---- */
-void runtime_preemptinit(void); /* SIGURG's handler is in place */
-void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
+void runtime_stoptheworld(void);
+void runtime_starttheworld(int32_t procs);
+void runtime_forkwipe(void);   /* what any child needs, its goroutines gone or not */
+void runtime_forksched(g *gp); /* gp is alone */
+void runtime_forkstart(void);  /* the world of one goroutine */
 
-/* ---- sched/rawcall.c ---- */
-void runtime_rawsend(m *mp, void (*sendto)(m *)); /* unless a signal would be felt */
-bool runtime_rawredo(ucontext_t *uc, m *mp);
-
-/* ---- sched/sysmon.c ---- */
-void runtime_startsysmon(void); /* unless it runs */
-void runtime_sysmonkick(void); /* have it look at once; also from signal handlers */
-bool runtime_sysmonwake(void); /* if it sleeps; sched.lock not needed */
-
-/* ---- sched/time.c ---- */
-/*
- * A timer: its owner's memory, a stack frame will do; zeroed before first use,
- * then fn and arg set. On at most one heap. The owner sees to it that no two calls
- * of add, del and mod for one timer run at once.
- *
- * fn runs once a firing, on g0 of an m with a p, without any lock: it may take
- * locks, ready goroutines and use go_chan_trysend. It must not park, nor delete
- * its own timer. The runtime does not touch *t after fn was entered: fn may ready
- * the owner, whose frame may be gone before fn returns.
- */
-struct timer {
-	void (*fn)(struct timer *, int64_t now);
-	void *arg;
-	int64_t when;	/* under the heap's lock while on one; what it is for when not yet */
-	int64_t period; /* > 0: fires again that much later, without drift */
-	p *pp;		/* atomic; whose heap it is on or was last, see lockheap */
-	uint32_t slot;	/* its index in that heap and one, 0: on none; under the heap's lock */
-	bool fixed;	/* never deleted: slot and pp are not kept, the heap then touches it no more */
-	bool lasting;	/* not some goroutine's: goes on in a child of fork */
-};
-void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */
-/*
- * True: t was pending and is no more. False: it was not: it fired or was never
- * added. Either way its fn is not running any more: so not to be called with a
- * lock that fn takes.
- */
-bool runtime_deltimer(struct timer *t);
-bool runtime_modtimer(struct timer *t, int64_t when, int64_t period); /* deltimer, then added anew */
-int64_t runtime_checktimers(p *pp, int64_t now); /* runs what is due; when the next is, 0 for none */
-int64_t runtime_nexttimer(void); /* over all ps; 0 for none */
-void runtime_movetimers(p *from, p *to);
-void runtime_forktimers(void);
-bool runtime_idlesleep(int64_t until, struct glist *l);
-bool runtime_idlesleeping(void); /* an m is at that: it will do nothing without a p */
-void runtime_sleeperwake(void);
-void runtime_timerwake(int64_t when);	/* a timer for when was added: the sleeper must not oversleep it */
-
-/* ---- sched/netpoll.c ---- */
-enum { PollIn = 1, PollOut = 2 };
-enum pollreason { PollReady, PollTimeout, PollInterrupt, PollClosed };
-/*
- * What is known of a descriptor number; see sched/netpoll.c. A read and a write
- * look at the first cache line alone. The hints (h) are runtime/iocall_linux.c's, by
- * any goroutine that uses the descriptor; all zero: nothing known.
- */
-struct polldesc {
-	mutex lock;
-	uint32_t edgein, edgeout; /* atomic; edges seen so far. Written under lock */
-	uint32_t closing; /* its number is being closed or given to another file: by which of closes; 0: not */
-	struct pollwait *first, *last; /* under lock, as the flags */
-	bool registered;	  /* with the poller */
-	bool hangup;		  /* an event told more than readiness: a short read says nothing any more */
-	uint8_t kind;		  /* h */
-	bool nonblock;		  /* h; valid while gen is the current one, as the limits are */
-	uint32_t gen;		  /* h */
-	uint32_t drained;	  /* h; edgein at a read that emptied it, and 1 */
-	int64_t limitin, limitout; /* h; SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
-
-	uint32_t closes;    /* so far */
-	uint8_t turnedaway; /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
-	g *asking[2];	    /* who asks about input, and about output */
-} __attribute__((aligned(64)));
-struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
-	struct polldesc *pd;
-	int fd;
-	uint32_t events;	 /* PollIn, PollOut */
-	uint32_t edgein, edgeout; /* as they were before it was found not ready */
-	bool shared;		 /* takes nothing away from the others that wait */
-	bool linked;		 /* on pd's list; under pd's lock */
-	bool woken;		 /* by an edge, and it owes the next waiter a look */
-	struct pollwait *next, *prev;
-	g *gp;
-	uint64_t ticket;
-};
-void runtime_polldescinit(void);
-struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, or fd is out of range */
-int runtime_pollopen(struct polldesc *pd, int fd);
-enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);
-void runtime_pollpass(struct pollwait *w);
-bool runtime_pollask(struct polldesc *pd, uint32_t dir);
-void runtime_pollasked(struct polldesc *pd, uint32_t dir);
-bool runtime_iowaiting(g *gp);	 /* it may be in a pollwait; also from signal handlers */
-bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
-uint32_t runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
-void runtime_pollclosed(struct polldesc *pd, uint32_t which);
-void runtime_pollfresh(struct polldesc *pd); /* its number was just given out to a new file */
-int32_t runtime_pollwaiters(void); /* goroutines in pollwait */
-void runtime_netpoll(int64_t ns, struct glist *l);
-void runtime_netpollstale(void);
-void runtime_netpollfork(void);
-
-/* ---- runtime/netpoll_linux.c: the kernel's side ---- */
-struct pollevent {
-	struct polldesc *pd;
-	uint32_t events; /* PollIn, PollOut */
-	bool hangup;	 /* an error, an end, urgent data */
-};
-bool runtime_pollerinited(void);
-int runtime_pollerinit(void); /* 0 or -errno */
-int runtime_polleradd(int fd, struct polldesc *pd); /* 0 or -errno; reports at once what is ready */
-void runtime_pollerdel(int fd);
-int runtime_pollerwait(struct pollevent *ev, int n, int64_t ns); /* how many; 0 also when broken */
-void runtime_pollerbreak(void); /* a pollerwait that waits returns; from anywhere */
-void runtime_pollerfork(void);
-bool runtime_pollerowns(int fd);
-int runtime_pollermove(int fd); /* the program wants the number of one that it owns; 0 or -errno */
-
-/* ---- runtime/iocall_linux.c: libc's calls that may block, see io_linux.h ---- */
-long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f); /* on a running goroutine */
-long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f); /* elsewhere */
-long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f); /* from anywhere */
-
-/* ---- sched/sema.c ---- */
-struct sudog { /* one g waiting for one thing; on its stack */
-	g *g;
-	union {
-		struct { /* sema.c; under the root's lock */
-			const void *addr;
-			struct sudog *parent, *left, *right; /* treap */
-			struct sudog *waitlink, *waittail;   /* others for the same address */
-			uint32_t ticket;
-			bool granted;
-		};
-		struct { /* chan.c, select.c; under the channel's lock */
-			struct sudog *next, *prev; /* the channel's queue, a ring; next NULL: on none */
-			void *elem;	    /* the waiter's variable, NULL: wants none */
-			struct select *sel; /* NULL: one operation alone */
-			go_chan *c;	    /* with sel only, as issend */
-			bool issend;
-			bool success; /* the waker's: served; false: woken by close */
-		};
-	};
-};
-void runtime_semainit(void);
-void runtime_forksema(void);
-void runtime_semacquire(uint32_t *addr, bool lifo, enum waitreason why);
-void runtime_semrelease(uint32_t *addr, bool handoff);
-
-/* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
-void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
-bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why);
-bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
-
-/* gp was left behind by a fork: it exists no more, though what it queued itself on may not know. */
-static inline bool runtime_gone(g *gp)
-{
-	return unlikely(load_rlx(&runtime_forks)) && gp->forks != runtime_forks;
-}
+/* There is more than main alone from now on: sysmon's thread must run. See runtime_newm. */
+void runtime_startwatch(void);
+bool runtime_watching(void);	 /* it does */
+void runtime_sysmonkick(void);	 /* have it look at once; also from signal handlers */
+void runtime_preemptinit(void);	 /* SIGURG's handler is in place */
+void runtime_sleeperwake(void);	 /* the m that sleeps until the next timer is to poll */
 
 /* getg for a public call, which may come from a thread that is not ours. */
 static inline g *runtime_need_g(const char *call)
@@ -787,36 +484,6 @@ static inline g *runtime_need_g(const char *call)
 static inline bool runtime_mayblock(g *gp)
 {
 	return likely(gp->status == Grunning && !gp->handling);
-}
-
-/*
- * There is one p, and the caller holds it: whatever only holders of a p touch is
- * the caller's, and needs no atomic read-modify-write. It stays so until the p is
- * let go, for GOMAXPROCS changes with the world stopped, and a p changes hands
- * by operations that order memory. sysmon and threads without a p only look. The
- * debug build always takes the other way.
- */
-static inline bool runtime_alone(void)
-{
-	return !DEBUG && likely(load_rlx(&runtime_gomaxprocs) == 1);
-}
-
-/* There is more than main alone from now on: sysmon's thread must run. See runtime_newm. */
-static inline void runtime_watch(void)
-{
-	if (unlikely(load_rlx(&runtime_sched.sysmonm) != NULL))
-		runtime_watchslow();
-}
-
-/* A cheap random number; on an m. */
-static inline uint64_t runtime_rand(m *mp)
-{
-	uint64_t x = mp->rand;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return mp->rand = x;
 }
 
 #endif

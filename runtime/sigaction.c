@@ -21,7 +21,7 @@
  * as SIG_DFL; what it sets wins, SIG_DFL too. SIGURG's is always ours
  * (sched/preempt.c), and calls the program's when the signal is not from us.
  */
-#include "runtime.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -253,7 +253,7 @@ seam int __sigaction(int sig, const struct sigaction *sa, struct sigaction *old)
 		return 0;
 	}
 	if (getg() && getg()->m && runtime_mayblock(getg()) && !getg()->vforking)
-		runtime_watch(); /* it passes signals on */
+		runtime_startwatch(); /* it passes signals on */
 	mask = lockactions();
 	r = setaction(sig, sa, old);
 	unlockactions(mask);

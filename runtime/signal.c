@@ -17,7 +17,7 @@
  * that does not block it. A change of main's mask is taken to those that are idle
  * already by a signal (runtime_maskidle).
  */
-#include "runtime.h"
+#include "signals.h"
 
 #include <elf.h>
 #include <signal.h>

@@ -22,7 +22,8 @@
  * sysmon takes all at once, and kick sysmon. A g is never unmapped, and is on the
  * list once: sigqueued.
  */
-#include "runtime.h"
+#include "netpoll.h"
+#include "signals.h"
 
 #include <signal.h>
 #include <string.h>
@@ -213,7 +214,7 @@ static m *thism(void)
  */
 static bool intransit(g *gp, uintptr_t pc)
 {
-	if (unlikely(load_rlx(&runtime_sched.sysmonm) != NULL))
+	if (unlikely(!runtime_watching()))
 		return false; /* nobody would send it again: a child of fork, alone */
 	if (getg() != gp)
 		return true;

@@ -14,7 +14,7 @@
  * here; a stopped one from its saved frame; one that runs on another thread
  * cannot be.
  */
-#include "runtime.h"
+#include "signals.h"
 #include "symtab.h"
 #include "unwind.h"
 

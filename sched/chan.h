@@ -25,7 +25,7 @@
 #ifndef CHAN_H
 #define CHAN_H
 
-#include "runtime.h"
+#include "sched.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
  * that have nobody to wake. The queue's nodes are on the waiters' stacks. A waker
  * has unlocked before it readies, and does not touch the go_cond after.
  */
-#include "runtime.h"
+#include "sched.h"
 
 struct waiter {
 	g *g;

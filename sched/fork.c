@@ -17,7 +17,9 @@
  * goroutine, timer or thread that is made, or before the first call that may block
  * while inherited timers run.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 uint32_t runtime_forks;
 
@@ -47,7 +49,7 @@ static void wipesched(m *mp)
 	s->runqhead = s->runqtail = NULL;
 	s->runqsize = 0;
 	s->newmfailed = false;
-	s->dying = 0;
+	runtime_dying = 0;
 	s->sysmonwait = 0;
 	s->sysmonm = NULL;
 	s->mainleft = NULL;

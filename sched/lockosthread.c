@@ -5,7 +5,7 @@
  * the g they hand their p over (startlockedm), and when the g parks its m hands
  * its p on and sleeps (stoplockedm).
  */
-#include "runtime.h"
+#include "sched.h"
 
 static void wire(g *gp)
 {

@@ -6,7 +6,9 @@
  * up that p; the note's wake-up releases it, the m acquires it on waking. ms are
  * never unlinked from allm; one that ended is used again by the next newm.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 #include <errno.h>
 
@@ -264,8 +266,13 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 	return n.ok;
 }
 
+bool runtime_watching(void)
+{
+	return load_rlx(&runtime_sched.sysmonm) == NULL;
+}
+
 /* Without sysmon nothing takes ps back: so it is fatal. */
-noinline void runtime_watchslow(void)
+noinline void runtime_startwatch(void)
 {
 	struct newm n = {.mp = xchg(&runtime_sched.sysmonm, NULL)};
 
@@ -449,7 +456,7 @@ void runtime_checkdead(void)
 		      runtime_idlesleeping();
 	struct census c = {0, 0};
 
-	if (run > 0 || load_rlx(&s->dying))
+	if (run > 0 || load_rlx(&runtime_dying))
 		return;
 	if (run < 0)
 		runtime_throw("checkdead: inconsistent counts");

@@ -13,7 +13,7 @@
  * somebody else could take it, so nothing may be touched after that unless a
  * counted waiter is bound to wait for our semaphore.
  */
-#include "runtime.h"
+#include "sched.h"
 
 enum { Locked = 1, Woken = 2, Starving = 4, Shift = 3, StarveNs = 1000 * 1000 };
 enum { ActiveSpin = 4, SpinCount = 30 };

@@ -34,7 +34,9 @@
  * its frame, which holds the links, is gone; a waker does not touch a link after
  * it stored linked = false.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 #include <errno.h>
 

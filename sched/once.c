@@ -5,7 +5,7 @@
  * Done in one step: who sees that may free the go_once, so nothing is touched after
  * it but for those who wait, each bound to wait for its token of _sema.
  */
-#include "runtime.h"
+#include "sched.h"
 
 enum { Running = 1, Done = 2, Waiter = 4 };
 

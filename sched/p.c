@@ -6,7 +6,9 @@
  * at once, running ones when their m next enters the scheduler and sees
  * gcwaiting, which preemption makes it do. One stop at a time: worldsema.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 #include <string.h>
 

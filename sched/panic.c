@@ -12,7 +12,8 @@
  * A panic in a deferred call supersedes the one that ran it: the older one's
  * frames are below the newer's and are left with it.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "signals.h"
 
 #include <setjmp.h>
 #include <string.h>

@@ -25,7 +25,8 @@
  * A switch moves FS and everything else that the interrupted code can have in
  * its registers with the goroutine, so it may go on on another m.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "signals.h"
 
 #include <string.h>
 #include <sys/syscall.h>

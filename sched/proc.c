@@ -17,7 +17,8 @@
  *
  * so a g is visible to others only when it can be resumed.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "signals.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@
  * goroutine may return from them on another m. An m in any other call is not
  * signalled at all, nor are calls that end early when a handler has run.
  */
-#include "runtime.h"
+#include "sched.h"
 
 #include <errno.h>
 #include <fcntl.h>

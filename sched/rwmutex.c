@@ -22,7 +22,7 @@
  * nothing is touched after that unless a counted waiter is bound to wait for its
  * token until we have given it. The same holds for runlock.
  */
-#include "runtime.h"
+#include "sched.h"
 
 #define Reader (UINT64_C(1) << 32)
 

@@ -18,7 +18,9 @@
  * so at least one of the two sees the other. A spinning m that finds work wakes
  * another spinner (resetspinning) before it runs it.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 /* gp, parked and in the caller's hand, becomes runnable on this p. */
 void runtime_ready(g *gp, bool next)

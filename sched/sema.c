@@ -16,7 +16,7 @@
  *   sleep                           else lock, wake one
  * Both middle steps are full barriers: one of the two sees the other.
  */
-#include "runtime.h"
+#include "sched.h"
 
 enum { Roots = 251 };
 

@@ -13,7 +13,7 @@
  * g->incall: the call may be left by a jump from a signal handler, which then ends
  * it by exitsyscall. On the way there and back handlers wait (sigroute.c).
  */
-#include "runtime.h"
+#include "sched.h"
 
 #include <errno.h>
 #include <sys/syscall.h>

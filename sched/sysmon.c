@@ -14,7 +14,9 @@
  * nothing to watch: its m is made by runtime_main, as in Go, its thread by the first
  * runtime_watch; in a child of fork too, which may just go on to exec.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
+#include "signals.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>

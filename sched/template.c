@@ -11,7 +11,7 @@
  * their own likeness. A thread that the template is refused goes the way of all
  * refused threads (runtime_newthread).
  */
-#include "runtime.h"
+#include "sched.h"
 
 static struct {
 	uint32_t state; /* atomic; 0: none, 1: being made, 2: it takes requests */

@@ -40,7 +40,8 @@
  * last slept it sleeps the longer the more they were, up to a millisecond, so that
  * a crowd of sleepers does not cost a thread's wake-up each.
  */
-#include "runtime.h"
+#include "sched.h"
+#include "netpoll.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
  * waits for the next. lock makes that one step, and those of several
  * goroutines one after the other. The callback must not take it: it runs while stop waits.
  */
-#include "runtime.h"
+#include "sched.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
  * of the semaphore; without waiters it touches nothing any more. So the last
  * waiter to return may free the wait group.
  */
-#include "runtime.h"
+#include "sched.h"
 
 static inline void add(go_waitgroup *wg, int delta)
 {

@@ -20,7 +20,7 @@
 #ifndef YOUNG_H
 #define YOUNG_H
 
-#include "runtime.h"
+#include "sched.h"
 
 /* Seen from any m. The difference is negative while the m takes the last one. */
 static inline bool noyoung(p *pp)

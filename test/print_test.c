@@ -10,7 +10,6 @@
 #include "../runtime/print.c"
 
 _Thread_local g *runtime_g;
-struct sched runtime_sched;
 
 int32_t runtime_gettid(void) { return 1; }
 void runtime_usleep(uint32_t us) { (void)us; }

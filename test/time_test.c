@@ -49,7 +49,7 @@ void runtime_futexwakeup(uint32_t *addr, int n) { (void)addr, (void)n; }
 bool runtime_pollerinited(void) { return false; }
 void runtime_pollerbreak(void) {}
 void runtime_netpoll(int64_t ns, struct glist *l) { (void)ns, (void)l; }
-void runtime_watchslow(void) {}
+void runtime_startwatch(void) {}
 void runtime_startm(p *pp, bool spinning) { (void)pp, (void)spinning; }
 void runtime_ready(g *gp, bool next) { (void)gp, (void)next; }
 void runtime_goready(g *gp) { (void)gp; }

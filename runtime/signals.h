@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.h - signals, of the threads and of the goroutines: what signal.c,
+ * sigaction.c and sigroute.c offer each other, the seam to musl and the scheduler.
+ */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include "runtime.h"
+
+/* ---- runtime/signal.c ---- */
+void runtime_asminit(void);
+void runtime_minit(void);     /* signal stack and mask of this m */
+void runtime_unminit(void);
+void runtime_sigsave(m *mp);
+void runtime_initsig(void);
+void runtime_setmask(g *gp);  /* gp is about to run on this m */
+void runtime_setkernelmask(uint64_t mask);
+void runtime_recordmask(g *gp, uint64_t mask); /* it was set: gp runs with it, on this m */
+void runtime_readmask(g *gp);
+void runtime_idlemask(m *mp); /* this m goes idle */
+void runtime_maskidle(void);  /* the main goroutine's mask has changed */
+void runtime_remask(ucontext_t *uc); /* SIGURG's handler: what maskidle asked for */
+static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
+
+/* ---- runtime/sigaction.c ---- */
+bool runtime_handlessignals(void);
+void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
+void runtime_defaultsig(int sig);
+bool runtime_ignored(int sig); /* for the kernel */
+bool runtime_handles(int sig); /* the program has a handler for it */
+bool runtime_callhandler(int sig, siginfo_t *si, void *uc);
+void runtime_sighandler(int sig, siginfo_t *si, void *uc);
+void runtime_leavehandlers(uintptr_t sp);
+void runtime_endhandlers(g *gp); /* gp, running, will not return to any */
+void runtime_unwindhandlers(g *gp); /* it is about to jump out of some, and wants its mask back */
+void runtime_sigactionfork(void); /* in the child */
+
+/* ---- runtime/sigroute.c ---- */
+extern g *runtime_maing; /* the main goroutine, NULL before it is made */
+int runtime_signalg(g *gp, int sig);
+int runtime_signalself(int sig);
+bool runtime_signalown(int pid, int sig, const siginfo_t *si);
+void runtime_releasesignal(g *gp, int sig);
+void runtime_signalthread(g *gp, int sig);
+void runtime_forgetsignal(int sig);
+void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
+bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
+void runtime_sigpoll(void);
+_Noreturn void runtime_stackoverflow(g *gp);
+
+#endif
