@@ -43,6 +43,17 @@ static noinline bool runqputslow(p *pp, g *gp, uint32_t h, uint32_t t)
 	return true;
 }
 
+/* gp is pp's next; who was, or NULL. Releases gp's saved state to who takes it. Runs on pp's m. */
+static inline g *putnext(p *pp, g *gp)
+{
+	g *old = pp->runnext;
+
+	if (!runtime_alone())
+		return xchg(&pp->runnext, gp);
+	store_rlx(&pp->runnext, gp);
+	return old;
+}
+
 /*
  * gp becomes runnable on pp: next in line (and what was next goes to the tail)
  * or at the tail. Runs on pp's m. Releases gp's saved state to who takes it.
@@ -51,17 +62,8 @@ void runtime_runqput(p *pp, g *gp, bool next)
 {
 	if (DEBUG && next && runtime_rand(getg()->m) % 2)
 		next = false;
-	if (next) {
-		g *old = pp->runnext;
-
-		if (runtime_alone())
-			store_rlx(&pp->runnext, gp);
-		else
-			old = xchg(&pp->runnext, gp);
-		if (!old)
-			return;
-		gp = old;
-	}
+	if (next && !(gp = putnext(pp, gp)))
+		return;
 	for (;;) {
 		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
 
@@ -88,16 +90,13 @@ static noinline void younghalve(p *pp)
 /* A new gp is next in line on pp, what was next is young. Runs on pp's m. */
 void runtime_runqspawn(p *pp, g *gp)
 {
-	g *old = pp->runnext;
+	g *old;
 
 	if (DEBUG && runtime_rand(getg()->m) % 2) {
 		runtime_runqput(pp, gp, false);
 		return;
 	}
-	if (runtime_alone())
-		store_rlx(&pp->runnext, gp);
-	else
-		old = xchg(&pp->runnext, gp);
+	old = putnext(pp, gp);
 	if (!old)
 		return;
 	if (unlikely(pp->youngtail - load_rlx(&pp->younghead) == YoungSize))
