@@ -9,9 +9,8 @@
 #include <sys/wait.h>
 
 #include "prog.h"
+#include "crew.h"
 
-static go_waitgroup wg;
-static volatile bool stop;
 static volatile sig_atomic_t got;
 static volatile uint64_t on;
 
@@ -47,20 +46,6 @@ static void mask(int how, int sig)
 	sigemptyset(&set);
 	sigaddset(&set, sig);
 	CHECK(pthread_sigmask(how, &set, NULL) == 0);
-}
-
-static void start(int n, void (*fn)(void *))
-{
-	go_waitgroup_add(&wg, n);
-	for (intptr_t i = 0; i < n; i++)
-		go(fn, (void *)i);
-}
-
-static void end(void)
-{
-	stop = true;
-	go_waitgroup_wait(&wg);
-	stop = false;
 }
 
 /* Others that run all the while, on whatever threads there are. */

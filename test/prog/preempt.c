@@ -6,9 +6,8 @@
 #include <sys/time.h>
 
 #include "prog.h"
+#include "crew.h"
 
-static go_waitgroup wg;
-static volatile bool stop;
 static uint64_t turns;
 static void *last[1 << 12]; /* who ran on a thread last; nobody leaves one but by preemption */
 
@@ -18,19 +17,6 @@ static void loops(void *arg)
 	while (!stop)
 		;
 	go_waitgroup_done(&wg);
-}
-
-static void start(int n, void (*fn)(void *))
-{
-	go_waitgroup_add(&wg, n);
-	for (intptr_t i = 0; i < n; i++)
-		go(fn, (void *)i);
-}
-
-static void end(void)
-{
-	stop = true;
-	go_waitgroup_wait(&wg);
 }
 
 static int ascending(const void *a, const void *b)

@@ -3,6 +3,7 @@
 # Flags of single programs.
 
 $(PROGS:%=build/test/prog/%) $(PROGS:%=build/test/prog-debug/%): test/prog/prog.h
+build/test/prog/handlers build/test/prog-debug/handlers build/test/prog/preempt build/test/prog-debug/preempt: test/prog/crew.h
 
 # Frames with the canary: it must be right on whatever thread a goroutine goes on.
 PROGFLAGS_tls = -fstack-protector-all
