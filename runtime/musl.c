@@ -56,6 +56,7 @@ extern optional hidden void (*const __preinit_array_start[])(int, char **, char 
 extern optional hidden void (*const __preinit_array_end[])(int, char **, char **);
 
 _Thread_local g *runtime_g;
+_Thread_local struct end *runtime_ends;
 
 intptr_t runtime_goffset;
 /* The program has thread-locals besides ours. */
@@ -69,7 +70,7 @@ void runtime_settls(char **envp, char *argv0)
 {
 	__init_libc(envp, argv0);
 	runtime_goffset = (char *)&runtime_g - (char *)self();
-	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g;
+	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g + sizeof runtime_ends;
 }
 
 const char *runtime_checklibc(void)
@@ -201,7 +202,7 @@ void runtime_tlsend(g *gp)
 {
 	struct block *b = (struct block *)gp->sched.tp;
 
-	if (unlikely(b->tsd_used))
+	if (unlikely(b->tsd_used || runtime_ends))
 		__pthread_tsd_run_dtors();
 	if (unlikely(b->robust_list.head != &b->robust_list.head))
 		robustexit(b);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 /*
- * musl_exit.c - exit: atexit's handlers, destructors, stdio, on whatever goroutine
- * or thread it is called. The others go on meanwhile. Who calls it while another
- * is at it waits for the end; a handler that calls it goes on with the handlers
- * that are left, and its status counts.
+ * musl_exit.c - exit: the ends of the caller's thread_local objects, atexit's
+ * handlers, destructors, stdio, on whatever goroutine or thread it is called. The
+ * others go on meanwhile. Who calls it while another is at it waits for the end; a
+ * handler that calls it goes on with the handlers that are left, and its status
+ * counts.
  */
 #include "musl.h"
 
@@ -47,6 +48,8 @@ seam _Noreturn void exit(int status)
 {
 	if (!first())
 		waitforend();
+	if (runtime_ends)
+		runtime_runends();
 	if (__funcs_on_exit)
 		__funcs_on_exit();
 	for (size_t n = (size_t)(__fini_array_end - __fini_array_start); n; n--)

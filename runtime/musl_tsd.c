@@ -178,11 +178,8 @@ weakseam void tss_delete(tss_t k)
 	__pthread_key_delete(k);
 }
 
-/* At the end of a goroutine or a thread; destructors may set values anew. */
-seam void __pthread_tsd_run_dtors(void)
+static void runkeys(struct block *b)
 {
-	struct block *b = self();
-
 	for (int round = 0; b->tsd_used && round < PTHREAD_DESTRUCTOR_ITERATIONS; round++) {
 		b->tsd_used = 0;
 		for (pthread_key_t k = 0; k < TsdKeys; k++) {
@@ -196,4 +193,14 @@ seam void __pthread_tsd_run_dtors(void)
 				d(x);
 		}
 	}
+}
+
+/* At the end of a goroutine or a thread; destructors may set values anew. */
+seam void __pthread_tsd_run_dtors(void)
+{
+	if (runtime_ends)
+		runtime_runends();
+	runkeys(self());
+	if (runtime_ends)
+		runtime_runends();
 }

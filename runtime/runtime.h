@@ -426,6 +426,10 @@ enum { MStackSize = 128 << 10 }; /* of an m's thread */
 /* As runtime_blockingcall, and a cancellation point. */
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
 
+/* ---- runtime/threadend.c ---- */
+extern _Thread_local struct end *runtime_ends; /* of C++'s thread_local objects; in musl.c, with runtime_g */
+void runtime_runends(void); /* there are some: of the running goroutine or thread */
+
 /* ---- runtime/fork.c ---- */
 bool runtime_vforkenter(void); /* false: fork instead */
 long runtime_vforkleave(long r); /* r, or -1 with errno */

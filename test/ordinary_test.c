@@ -181,7 +181,7 @@ ParameterizedTest(struct line *l, compiled, does_the_same, .init = build_plain, 
 		(const char *const[]){"fatal error: stack overflow\n", NULL}});
 }
 
-/* Objects before and after main, exceptions and run-time types in goroutines, by Debian's libsupc++. */
+/* Objects before and after main, exceptions, run-time types and thread_local objects in goroutines, by Debian's libsupc++. */
 Test(compiled, cxx_runs, .init = build_plain, .fini = remove_dir)
 {
 	static const char *const compilers[] = {"g++",
@@ -204,6 +204,7 @@ Test(compiled, cxx_runs, .init = build_plain, .fini = remove_dir)
 			r = run(procs[n], line);
 			cr_expect_eq(r.status, 0, "%s", r.err);
 			cr_expect_str_eq(r.out, "first made\nmade in a function, once\n400 caught\n"
+				"401 made, 401 ended, 0 strange\nmain's own: end\n"
 				"made in a function: end\nfirst: end\n", "%s: %s", procs[n], r.out);
 			run_free(&r);
 		}

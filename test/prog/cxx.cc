@@ -2,9 +2,12 @@
 /*
  * cxx.cc - the C++ language on goroutines: static objects, one made by whichever
  * goroutine comes first, exceptions through frames that have something to end and
- * that yield meanwhile, run-time types.
+ * that yield meanwhile, run-time types, thread_local objects, which end with their
+ * goroutine or thread.
  */
 #include <go.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 
 namespace {
@@ -63,10 +66,58 @@ __attribute__((noinline)) void dive(int left, int depth)
 	dive(left - 1, depth);
 }
 
+int made, ended, strange; /* atomic */
+
+void count(int *n) { __atomic_add_fetch(n, 1, __ATOMIC_SEQ_CST); }
+
+struct Own {
+	pthread_t whose = pthread_self();
+	Own() { count(&made); }
+	~Own()
+	{
+		sched_yield(); /* others begin and end meanwhile */
+		if (whose != pthread_self())
+			count(&strange);
+		count(&ended);
+	}
+};
+
+Own &own()
+{
+	static thread_local Own o;
+	return o;
+}
+
+struct Late {
+	pthread_t whose = pthread_self();
+	~Late()
+	{
+		if (own().whose != whose) /* made only now, and ends nevertheless */
+			count(&strange);
+	}
+};
+
+void late()
+{
+	static thread_local Late l;
+	if (l.whose != pthread_self())
+		count(&strange);
+}
+
+void *thread(void *)
+{
+	late();
+	return nullptr;
+}
+
 void work(void *arg)
 {
 	int depth = (int)(intptr_t)arg;
 	static Once once;
+
+	if (depth % 2)
+		own();
+	late();
 
 	try {
 		try {
@@ -86,11 +137,18 @@ void work(void *arg)
 
 int main()
 {
+	static thread_local Said mains("main's own");
 	go_waitgroup wg = {};
+	pthread_t t;
 
 	for (intptr_t i = 0; i < 400; i++)
 		go_waitgroup_go(&wg, work, (void *)(i % 20));
 	go_waitgroup_wait(&wg);
 	printf("%d caught\n", caught);
+	pthread_create(&t, nullptr, thread, nullptr);
+	pthread_join(t, nullptr);
+	for (int i = 0; i < 10000 && go_num_goroutine() > 1; i++)
+		go_sleep(100000);
+	printf("%d made, %d ended, %d strange\n", made, ended, strange);
 	return live != 0;
 }
