@@ -225,6 +225,7 @@ struct m {
 	void *threadstack;  /* for the thread, NULL: its own; see newosproc */
 	uint64_t heldranks; /* DEBUG: locks held, by rank */
 
+	int32_t cputimer;   /* see runtime/cpusignal_linux.c; the timer's id and 1, 0: none */
 	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
 	struct rawcall raw; /* see sched/rawcall.c */
 };
@@ -348,6 +349,11 @@ void runtime_mallocinit(void);
 void runtime_gcinit(void);
 extern int32_t runtime_gcpercent;
 extern int64_t runtime_memorylimit;
+
+/* ---- runtime/cpusignal_linux.c ---- */
+bool runtime_cpusignal(m *mp); /* mp->raw.busy held */
+void runtime_cpusignalend(m *mp);
+bool runtime_iscpusignal(const siginfo_t *si);
 
 /* ---- runtime/lock_futex.c ---- */
 enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankPoll, RankSched, RankGfree, RankStack, RankPersist, RankPrint };

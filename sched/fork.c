@@ -63,6 +63,8 @@ static void wipem(m *mp)
 	mp->rand ^= (uint64_t)mp->tid << 32;
 	mp->alllink = mp->schedlink = NULL;
 	mp->oldp = mp->nextp = NULL;
+	mp->cputimer = 0;
+	mp->raw.busy = 0;
 	runtime_noteclear(&mp->park);
 	runtime_allm = mp;
 }

@@ -390,6 +390,7 @@ _Noreturn void runtime_mexit(bool osstack)
 		runtime_schedule();
 	}
 	runtime_unminit();
+	runtime_cpusignalend(mp);
 	runtime_lock(&runtime_sched.lock);
 	mp->schedlink = runtime_sched.mfree;
 	runtime_sched.mfree = mp;

@@ -83,10 +83,11 @@ static void preempt(ucontext_t *uc)
 		ctx_inject(uc, runtime_asyncpreempt, pc);
 }
 
-/* Sent by tgkill, as the runtime's own are; a program's go another way (sigroute.c). */
+/* Sent by tgkill or such a timer, as the runtime's own are; a program's go another way (sigroute.c). */
 static bool isours(const siginfo_t *si)
 {
-	return si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0);
+	return runtime_iscpusignal(si) ||
+	       (si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0));
 }
 
 /*

@@ -18,9 +18,20 @@
  *   is shortened by the time since the call was first seen: it ends late by the
  *   slice at most, never early.
  *
+ * Nothing else is interrupted. For a signal that ended any other call, one entered after the
+ * look, could not be made good: the number is lost, and the program would see EINTR though it had no
+ * signal. So an m that is not blocked is signalled by a timer on its CPU time, which never
+ * ends a call (runtime/cpusignal_linux.c has the proof): it takes the signal in
+ * user mode, a tick late, or goes to sleep in its call undisturbed, and the next look finds it
+ * there. One that is blocked in the call that was seen is signalled at once, within microseconds
+ * of the look (FreshNs). It would have to be woken, come back, and enter another
+ * call meanwhile, having been in the first one for the rest of a slice: that is the
+ * one way left. It closes only with a number that outlives the call: the kernel's syscall user
+ * dispatch would have it, and slow down every call of every program.
+ *
  * Only calls that are known not to be about the thread itself are made again: the
  * goroutine may return from them on another m. An m in any other call is not
- * signalled at all, nor are calls that end early when a handler has run.
+ * signalled at all.
  */
 #include "sched.h"
 
@@ -41,6 +52,7 @@ enum again {
 	Sleep,	 /* the same, and the kernel stores the rest where the next argument says */
 };
 
+enum { FreshNs = 20 * 1000, Looks = 3 };
 enum { FutexWait = 0, FutexWaitBitset = 9, FutexCommand = 127 };
 
 struct kind {
@@ -160,25 +172,48 @@ static long opencall(int32_t tid)
 	return arch_syscall3(SYS_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
 }
 
+/* The call that the thread is blocked in, as of at most FreshNs ago if that can be had. False: none. */
+static bool look(long fd, struct rawcall *seen)
+{
+	char text[256];
+
+	for (int i = 0;; i++) {
+		int64_t start = runtime_nanotime();
+		long n = arch_syscall6(SYS_pread64, fd, (long)text, sizeof text - 1, 0, 0, 0);
+
+		text[n < 0 ? 0 : n] = 0;
+		if (!parse(text, seen))
+			return false;
+		if (runtime_nanotime() - start <= FreshNs || i == Looks)
+			return true;
+	}
+}
+
+/* Without /proc (but not while the program has all descriptors in use) there is only the signal. */
+static bool nolook(long fd)
+{
+	return fd < 0 && fd != -EMFILE && fd != -ENFILE;
+}
+
 /*
- * Call sendto(mp), which keeps its p too long, unless that would be felt. Senders
- * take turns by raw.busy. A thread that runs is signalled right after the look:
- * should it enter a call that never restarts just in between, that call ends
- * early, as it may in any program whose signals are handled.
+ * Have mp, which keeps its p too long, take the signal: by sendto(mp) at once, or at the
+ * next tick where it might be felt. Senders take turns by raw.busy. Tests that ask
+ * for slices shorter than a tick get them, at the price of what could be felt.
  */
 void runtime_rawsend(m *mp, void (*sendto)(m *))
 {
 	struct rawcall seen, *r = &mp->raw;
-	char text[256];
-	long fd, n;
+	long fd;
 
 	if (!cas(&r->busy, 0u, 1u))
 		return;
 	fd = opencall(mp->tid);
-	n = fd < 0 ? 0 : arch_syscall3(SYS_read, fd, (long)text, sizeof text - 1);
-	text[n < 0 ? 0 : n] = 0;
-	if (!parse(text, &seen) || leave(r, &seen, runtime_nanotime()))
+	if (fd >= 0 && look(fd, &seen)) {
+		if (leave(r, &seen, runtime_nanotime()))
+			sendto(mp);
+	} else if (nolook(fd) || runtime_debug.slice || !runtime_cpusignal(mp)) {
 		sendto(mp);
+	}
 	if (fd >= 0)
 		arch_syscall3(SYS_close, fd, 0, 0);
 	store_rel(&r->busy, 0u);

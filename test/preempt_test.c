@@ -20,3 +20,4 @@ Test(preempt, with_the_runtime_in_between) { everywhere_env("GODEBUG=slice=20", 
 Test(preempt, without_wrfsbase) { everywhere_env("GODEBUG=slice=20,nofsgsbase=1", "preempt", "mixed"); }
 Test(preempt, system_calls_that_no_seam_sees) { everywhere("rawcall", "each"); }
 Test(preempt, several_such_calls) { everywhere("rawcall", "together"); }
+Test(preempt, such_calls_when_the_slice_is_over) { everywhere("rawcall", "entered"); }

@@ -5,6 +5,7 @@
  * wants to go on: it may be kept waiting once, and the call must not notice.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -270,4 +271,62 @@ static void together(void)
 	cleanup();
 }
 
-const struct testcase cases[] = {{"each", each}, {"together", together}, {NULL, NULL}};
+/* ---- calls that the kernel never restarts, entered when the slice is long over ---- */
+
+static char area[64 << 10];
+
+static long sleeps_shortly(void)
+{
+	struct timespec t = {0, 100000};
+	return raw(SYS_nanosleep, (long)&t, 0, 0, 0, 0, 0);
+}
+
+static long epolls_shortly(void)
+{
+	struct epoll_event ev;
+	return raw(SYS_epoll_wait, ep, (long)&ev, 1, 1, 0, 0);
+}
+
+static long semops_shortly(void)
+{
+	struct sembuf s = {0, -1, 0};
+	struct timespec t = {0, 100000};
+	long r = raw(SYS_semtimedop, sems, (long)&s, 1, (long)&t, 0, 0);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/*
+ * In libc, where nobody is preempted, until the runtime has asked for the slice many times,
+ * and again just before each call: so the next request often comes with the call.
+ */
+static void overdue(void *arg)
+{
+	static long (*const make[])(void) = {sleeps_shortly, epolls_shortly, semops_shortly};
+
+	(void)arg;
+	for (int i = 0; i < 60; i++) {
+		int64_t until = go_nanotime() + 11 * MS + i * 37000;
+		long r;
+
+		while (go_nanotime() < until)
+			memset(area, i, sizeof area);
+		r = make[i % 3]();
+		if (r != 0)
+			dprintf(2, "call %d returned %ld\n", i, r);
+		CHECK(r == 0);
+	}
+	stop = true;
+	go_waitgroup_done(&wg);
+}
+
+static void entered(void)
+{
+	prepare();
+	go_waitgroup_add(&wg, 2);
+	go(overdue, NULL);
+	go(ticks, NULL);
+	go_waitgroup_wait(&wg);
+	cleanup();
+}
+
+const struct testcase cases[] = {{"each", each}, {"together", together}, {"entered", entered}, {NULL, NULL}};
