@@ -29,6 +29,10 @@
  * one way left. It closes only with a number that outlives the call: the kernel's syscall user
  * dispatch would have it, and slow down every call of every program.
  *
+ * A call of the runtime's own is not interrupted either, least of all one that is made
+ * again. Once signalled the m is not blocked until it has taken the signal: there is no second
+ * one on its way when the call is made again.
+ *
  * Only calls that are known not to be about the thread itself are made again: the
  * goroutine may return from them on another m. An m in any other call is not
  * signalled at all.
@@ -148,10 +152,16 @@ static bool samecall(const struct rawcall *a, const struct rawcall *b)
 	       memcmp(a->arg, b->arg, sizeof a->arg) == 0;
 }
 
+/* Made by the runtime: maybe by asynccall2, the m having parted with its p since the sender took its name. */
+static bool isours(const struct rawcall *seen)
+{
+	return seen->pc >= (uintptr_t)runtime_text && seen->pc < (uintptr_t)runtime_etext;
+}
+
 /* A call was seen, at now: it is left in r. False: it must not be interrupted. */
 static bool leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
 {
-	if (kindof(seen->nr, seen->arg).again == Unknown)
+	if (isours(seen) || kindof(seen->nr, seen->arg).again == Unknown)
 		return false;
 	if (samecall(seen, r))
 		return true;
