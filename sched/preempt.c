@@ -56,6 +56,13 @@ static bool ourtext(uintptr_t pc)
 
 /* ---- the receiving side ---- */
 
+/* gp, which runs, may enter the runtime from where its stack pointer is sp; also seen from elsewhere. */
+bool runtime_callable(g *gp, uintptr_t sp)
+{
+	return load_rlx(&gp->status) == Grunning && !load_rlx(&gp->handling) && sp < gp->stackhi &&
+	       sp >= gp->stacklo + Room + ctx_room();
+}
+
 /* The goroutine that was interrupted, if it is in a state to enter the runtime. */
 static g *interrupted(const ucontext_t *uc)
 {
@@ -63,24 +70,9 @@ static g *interrupted(const ucontext_t *uc)
 	m *mp = gp ? gp->m : NULL;
 
 	if (!mp || gp == mp->g0 || gp != mp->curg || !mp->p || mp->finish != FinishNone ||
-	    gp->handling || load_rlx(&gp->status) != Grunning)
-		return NULL;
-	if (ctx_sp(uc) >= gp->stackhi || ctx_sp(uc) < gp->stacklo + Room + ctx_room())
+	    !runtime_callable(gp, ctx_sp(uc)))
 		return NULL;
 	return gp;
-}
-
-static void preempt(ucontext_t *uc)
-{
-	uintptr_t pc = ctx_pc(uc);
-	g *gp = interrupted(uc);
-
-	if (!gp || (!load_rlx(&gp->m->p->preempt) && !load_rlx(&runtime_sched.gcwaiting)))
-		return;
-	if (ourtext(pc) || runtime_rawredo(uc, gp->m))
-		return;
-	if (programtext(pc))
-		ctx_inject(uc, runtime_asyncpreempt, pc);
 }
 
 /* Sent by tgkill or such a timer, as the runtime's own are; a program's go another way (sigroute.c). */
@@ -88,6 +80,30 @@ static bool isours(const siginfo_t *si)
 {
 	return runtime_iscpusignal(si) ||
 	       (si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0));
+}
+
+/* One for the goroutine came with it. */
+static bool joined(g *gp)
+{
+	return load(&gp->sigpending) & ~gp->sigmask & sigbit(SIGURG);
+}
+
+/* A call that the signal ended goes on, wanted or not: the slice may be another by now. */
+static void preempt(ucontext_t *uc, const siginfo_t *si)
+{
+	uintptr_t pc = ctx_pc(uc);
+	g *gp = interrupted(uc);
+
+	if (!gp || ourtext(pc))
+		return;
+	if (isours(si) && !joined(gp) && runtime_rawredo(uc, gp->m))
+		return;
+	if (!load_rlx(&gp->m->p->preempt) && !load_rlx(&runtime_sched.gcwaiting))
+		return;
+	if (runtime_rawagain(uc, gp->m))
+		return;
+	if (programtext(pc))
+		ctx_inject(uc, runtime_asyncpreempt, pc);
 }
 
 /*
@@ -100,7 +116,7 @@ static void others(int sig, siginfo_t *si, void *uc)
 	g *gp = getg();
 
 	if (gp && isours(si)) {
-		if (!(load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)))
+		if (!joined(gp))
 			return;
 		runtime_signaljoined(si);
 	} else if (gp && gp->m && gp != gp->m->g0 && (gp->sigmask & sigbit(sig))) {
@@ -118,7 +134,7 @@ static void handler(int sig, siginfo_t *si, void *uc)
 	if (gp && gp->m && load_acq(&gp->m->remask))
 		runtime_remask(uc);
 	if (gp)
-		preempt(uc);
+		preempt(uc, si);
 	others(sig, si, uc);
 }
 

@@ -158,20 +158,26 @@ static bool isours(const struct rawcall *seen)
 	return seen->pc >= (uintptr_t)runtime_text && seen->pc < (uintptr_t)runtime_etext;
 }
 
-/* A call was seen, at now: it is left in r. False: it must not be interrupted. */
-static bool leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
+/* The m that is in it can be made to make it again. */
+static bool redoable(m *mp, const struct rawcall *seen)
 {
-	if (isours(seen) || kindof(seen->nr, seen->arg).again == Unknown)
-		return false;
+	g *gp = load_acq(&mp->curg);
+
+	return !isours(seen) && gp && runtime_callable(gp, seen->sp) &&
+	       kindof(seen->nr, seen->arg).again != Unknown;
+}
+
+/* A call was seen, at now: it is left in r. */
+static void leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
+{
 	if (samecall(seen, r))
-		return true;
+		return;
 	store(&r->nr, NoCall);
 	memcpy(r->arg, seen->arg, sizeof r->arg);
 	r->sp = seen->sp;
 	r->pc = seen->pc;
 	r->since = now;
 	store_rel(&r->nr, seen->nr);
-	return true;
 }
 
 static long opencall(int32_t tid)
@@ -219,8 +225,10 @@ void runtime_rawsend(m *mp, void (*sendto)(m *))
 		return;
 	fd = opencall(mp->tid);
 	if (fd >= 0 && look(fd, &seen)) {
-		if (leave(r, &seen, runtime_nanotime()))
+		if (redoable(mp, &seen)) {
+			leave(r, &seen, runtime_nanotime());
 			sendto(mp);
+		}
 	} else if (nolook(fd) || runtime_debug.slice || !runtime_cpusignal(mp)) {
 		sendto(mp);
 	}
@@ -255,17 +263,22 @@ static long wasin(const ucontext_t *uc, const struct rawcall *r)
 	return load(&r->nr) == nr ? nr : NoCall;
 }
 
-/* If the context is in a system call, have it made by runtime_asynccall. */
+/* If the context is at a system call, have it made by runtime_asynccall. */
+bool runtime_rawagain(ucontext_t *uc, m *mp)
+{
+	if (!restarts(uc))
+		return false;
+	mp->raw.elapsed = 0;
+	ctx_injectcall(uc, runtime_asynccall, ctx_result(uc), ctx_pc(uc));
+	return true;
+}
+
+/* The same if it was interrupted in the one that the sender saw. */
 bool runtime_rawredo(ucontext_t *uc, m *mp)
 {
 	struct rawcall *r = &mp->raw;
 	long nr;
 
-	r->elapsed = 0;
-	if (restarts(uc)) {
-		ctx_injectcall(uc, runtime_asynccall, ctx_result(uc), ctx_pc(uc));
-		return true;
-	}
 	if ((nr = wasin(uc, r)) == NoCall)
 		return false;
 	r->elapsed = runtime_nanotime() - r->since;

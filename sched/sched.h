@@ -125,11 +125,13 @@ bool runtime_templatenewm(m *mp);
 void runtime_forktemplate(void);
 
 /* ---- sched/preempt.c ---- */
+bool runtime_callable(g *gp, uintptr_t sp);
 void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
 
 /* ---- sched/rawcall.c ---- */
 void runtime_rawsend(m *mp, void (*sendto)(m *)); /* unless a signal would be felt */
 bool runtime_rawredo(ucontext_t *uc, m *mp);
+bool runtime_rawagain(ucontext_t *uc, m *mp);
 
 /* ---- sched/sysmon.c ---- */
 void runtime_startsysmon(void); /* unless it runs */
