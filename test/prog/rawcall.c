@@ -124,8 +124,19 @@ static long sleeps_until(void)
 }
 
 static long futexes(void) { return raw(SYS_futex, (long)&word, 128, 0, (long)&sixty, 0, 0); }
-static long futexes_for_ever(void) { return raw(SYS_futex, (long)&word, 128, 0, 0, 0, 0); }
-static void wakes(void) { CHECK(syscall(SYS_futex, &word, 129, 1, 0, 0, 0) == 1); }
+
+/* It may be on the way to its sleep, for the first time or again: so the word says what happened. */
+static long futexes_for_ever(void)
+{
+	long r = raw(SYS_futex, (long)&word, 128, 0, 0, 0, 0);
+	return r == -EAGAIN && word == 1 ? 0 : r;
+}
+
+static void wakes(void)
+{
+	__atomic_store_n(&word, 1, __ATOMIC_SEQ_CST);
+	CHECK(syscall(SYS_futex, &word, 129, 1, 0, 0, 0) >= 0);
+}
 
 static long gets_message(void)
 {
