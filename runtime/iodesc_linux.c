@@ -152,7 +152,8 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 
 /*
  * A call after which fd is closed or means another file. Also where nothing is known of it yet: somebody
- * may just be about to wait for it.
+ * may just be about to wait for it. Where there is no polldesc yet, who waits made it before the
+ * poller took the file, which was before it was closed: it is there after that.
  */
 static long replace(const struct iocall *c, int fd)
 {
@@ -160,8 +161,12 @@ static long replace(const struct iocall *c, int fd)
 	uint32_t which;
 	long r;
 
-	if (!pd)
-		return plain(c);
+	if (unlikely(!pd)) {
+		r = plain(c);
+		if ((pd = runtime_polldesc(fd, false)))
+			runtime_polllate(pd);
+		return r;
+	}
 	which = runtime_pollclose(pd, fd);
 	r = plain(c);
 	runtime_pollclosed(pd, which);
@@ -189,7 +194,7 @@ static long dupto(const struct iocall *c)
 	return r;
 }
 
-/* Those of the range that there are: closing begins, or is over. */
+/* Those of the range that there are: closing begins, or is over, for those too that were made meanwhile. */
 static void eachdesc(unsigned first, unsigned last, bool over)
 {
 	enum { Most = 1 << 24 };
@@ -201,6 +206,8 @@ static void eachdesc(unsigned first, unsigned last, bool over)
 			fd |= 511; /* nor of its neighbours */
 		else if (over && load_rlx(&pd->closing))
 			runtime_pollfresh(pd);
+		else if (over && known(pd))
+			runtime_polllate(pd);
 		else if (!over)
 			runtime_pollclose(pd, (int)fd);
 	}

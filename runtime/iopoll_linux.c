@@ -110,7 +110,7 @@ static void freeroom(struct several *s)
 static bool add(struct several *s, int fd, uint32_t events)
 {
 	struct polldesc *pd = runtime_polldesc(fd, true);
-	int r = pd ? runtime_pollopen(pd, fd) : -EBADF;
+	int r = pd ? runtime_pollopen(pd, fd) : -ENOMEM;
 
 	if (r == -EPERM || r == -EBADF)
 		return true;

@@ -46,7 +46,7 @@ struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
 	uint64_t ticket;
 };
 void runtime_polldescinit(void);
-struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, or fd is out of range */
+struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, no memory, or fd is out of range */
 int runtime_pollopen(struct polldesc *pd, int fd);
 enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);
 void runtime_pollpass(struct pollwait *w);
@@ -56,6 +56,7 @@ bool runtime_iowaiting(g *gp);	 /* it may be in a pollwait; also from signal han
 bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
 uint32_t runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
 void runtime_pollclosed(struct polldesc *pd, uint32_t which);
+void runtime_polllate(struct polldesc *pd); /* its number was closed unnoted */
 void runtime_pollfresh(struct polldesc *pd); /* its number was just given out to a new file */
 int32_t runtime_pollwaiters(void); /* goroutines in pollwait */
 void runtime_netpoll(int64_t ns, struct glist *l);

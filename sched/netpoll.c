@@ -63,11 +63,13 @@ void runtime_polldescinit(void)
 	ranks(first);
 }
 
+/* NULL: out of memory. */
 static noinline struct polldesc *newchunk(int fd)
 {
-	struct polldesc *old = NULL, *c;
+	struct polldesc *old = NULL, *c = runtime_persistenttry(Chunk * sizeof *c, 64);
 
-	c = runtime_persistentalloc(Chunk * sizeof *c, 64);
+	if (!c)
+		return NULL;
 	ranks(c);
 	if (!__atomic_compare_exchange_n(&chunks[fd >> ChunkBits], &old, c, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
@@ -410,6 +412,21 @@ void runtime_pollfresh(struct polldesc *pd)
 	runtime_lock(&pd->lock);
 	forget(pd);
 	runtime_unlock(&pd->lock);
+}
+
+/*
+ * Its number was closed by somebody who found no polldesc to note that in: this one was made meanwhile. It
+ * may be another file's by now, so who waits is not told of a close but looks again.
+ */
+void runtime_polllate(struct polldesc *pd)
+{
+	struct glist l = {0};
+
+	runtime_lock(&pd->lock);
+	forget(pd);
+	wake(pd, PollIn | PollOut, PollReady, &l);
+	runtime_unlock(&pd->lock);
+	runtime_injectglist(&l);
 }
 
 /* ---- polling ---- */

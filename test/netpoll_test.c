@@ -30,6 +30,7 @@ Test(netpoll, program_that_closes_all) { everywhere("netpoll", "closeall"); }
 Test(netpoll, no_descriptor_for_the_poller) { everywhere("netpoll", "nofiles"); }
 Test(netpoll, storm) { everywhere("netpoll", "storm"); }
 Test(netpoll, storm_of_closes) { everywhere("netpoll", "closestorm"); }
+Test(netpoll, first_use_and_close_of_high_numbers) { everywhere("netpoll", "closehigh"); }
 
 static void ends_by_alarm(const char *path, const char *setting, void *arg)
 {

@@ -42,3 +42,12 @@ Test(strace, no_descriptor_is_made_nonblocking)
 
 	in_each(script, "netpoll", text);
 }
+
+/* Closes that take their time, so that the first reader of a number comes between their look and the kernel's part. */
+Test(strace, slow_closes_of_numbers_that_are_being_met)
+{
+	static char text[] = "timeout 20 strace -f -qqq -o /dev/null -e trace=close,close_range "
+			     "-e inject=close,close_range:delay_enter=20000 \"$1\" closehigh\n";
+
+	in_each(script, "netpoll", text);
+}

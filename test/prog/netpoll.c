@@ -837,6 +837,35 @@ static void closestorm(void)
 	}
 }
 
+/* The first work with a number of a region where nothing is known yet, and its close. */
+static void readshigh(void *arg)
+{
+	char b;
+
+	if (read((int)(intptr_t)arg, &b, 1) < 0)
+		CHECK(errno == EBADF);
+}
+
+static void closehigh(void)
+{
+	enum { Region = 512 };
+	struct rlimit r;
+	int fd[2], high;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &r) == 0);
+	r.rlim_cur = r.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &r) == 0);
+	pair(fd);
+	for (int at = Region; at + Region < (int)r.rlim_cur && at < 20 * Region; at += Region) {
+		CHECK((high = fcntl(fd[0], F_DUPFD, at)) >= at);
+		go_waitgroup_go(&wg, readshigh, (void *)(intptr_t)high);
+		for (int i = 0; i < at / Region % 40; i++)
+			go_sched();
+		CHECK((at % (2 * Region) ? close(high) : (int)syscall(SYS_close_range, high, high, 0)) == 0);
+		go_waitgroup_wait(&wg);
+	}
+}
+
 /* ---- deadlock ---- */
 
 static void forever(void)
@@ -891,6 +920,7 @@ const struct testcase cases[] = {
 	{"reused", reused},	  {"duplicates", duplicates},
 	{"passed", passed},	  {"closeall", closeall},
 	{"nofiles", nofiles},	  {"storm", storm},
-	{"closestorm", closestorm}, {"forever", forever},
+	{"closestorm", closestorm}, {"closehigh", closehigh},
+	{"forever", forever},
 	{"afterwards", afterwards}, {"idle", idle}, {NULL, NULL},
 };
