@@ -108,30 +108,64 @@ static const struct injection {
 };
 
 /*
+ * The poller's. Where it cannot be had, or not for one descriptor, the calls are the kernel's, on threads
+ * of their own. (A wait that ends with EBADF says that the program closed what it does not know of.)
+ */
+static const struct injection polls[] = {
+	{"epoll_create1", "EMFILE", "1"},
+	{"epoll_create1", "ENOMEM", "1+"},
+	{"eventfd2", "EMFILE", "1"},
+	{"eventfd2", "ENFILE", "1+"},
+	{"epoll_ctl", "ENOSPC", "1 3 4+"},
+	{"epoll_ctl", "ENOMEM", "2 1+ 10+"},
+	{"epoll_pwait", "EINTR", "1 3"},
+	{"epoll_pwait", "EBADF", "2"},
+	{"epoll_pwait2", "ENOSYS", "1+"},
+	{"epoll_pwait2", "EINTR", "1"},
+	{"fcntl", "EMFILE", "1+"},
+	{"fcntl", "EINVAL", "2"},
+};
+
+/* What preemption takes: without the timers it has signals. */
+static const struct injection slices[] = {
+	{"timer_create", "EAGAIN", "1 1+"},
+	{"timer_settime", "EINVAL", "1 1+"},
+	{"timer_delete", "EINVAL", "1+"},
+	{"open", "EMFILE", "1+"},
+	{"pread64", "EIO", "1+"},
+};
+
+/*
  * Where every later call is refused there may be no thread beyond the first: a
  * goroutine wired to that one and parked then stops all, so there is none.
  */
-static void inject(const struct injection *in, const char *when)
+static void inject(const char *path, const char *work, const struct injection *in, const char *when)
 {
-	const char *work = strchr(when, '+') ? "unwired" : "work";
 	char trace[100], what[200];
 	struct run r;
 
 	snprintf(trace, sizeof trace, "trace=%s", in->call);
 	snprintf(what, sizeof what, "inject=%s:error=%s:when=%s", in->call, in->error, when);
 	r = run("GOMAXPROCS=2", "strace", "-f", "-qqq", "-o", "/dev/null", "-e", trace, "-e", what,
-		prog("limits"), work);
+		path, work);
 	expect_sound(&r, what);
 	run_free(&r);
 }
 
-Test(limits, nth_call)
+/* many: the case where all calls from one on are refused. */
+static void each(const struct injection *v, size_t n, const char *path, const char *work, const char *many)
 {
-	for (size_t i = 0; i < sizeof injections / sizeof *injections; i++) {
+	for (size_t i = 0; i < n; i++) {
 		char when[100], *save, *w;
 
-		strcpy(when, injections[i].when);
+		strcpy(when, v[i].when);
 		for (w = strtok_r(when, " ", &save); w; w = strtok_r(NULL, " ", &save))
-			inject(&injections[i], w);
+			inject(path, strchr(w, '+') ? many : work, &v[i], w);
 	}
 }
+
+#define EACH(v, ...) each(v, sizeof(v) / sizeof *(v), __VA_ARGS__)
+
+Test(limits, nth_call) { EACH(injections, prog("limits"), "work", "unwired"); }
+Test(limits, nth_call_of_the_poller) { EACH(polls, prog("netpoll"), "storm", "storm"); }
+Test(limits, nth_call_of_preemption) { EACH(slices, prog("preempt"), "fair", "fair"); }
