@@ -21,6 +21,11 @@
  * YIELD lets goroutines yield: these queue without looking for an idle p, and may
  * leave work waiting while one is. Sysmon finds that out; NOSYSMON leaves it out.
  *
+ * POLLS lets goroutines park in the poller, which readies them at any time later: through
+ * the m that sleeps there (sched/time.c:runtime_idlesleep), one that looks in passing, or,
+ * where YIELD has brought it in, sysmon. When nothing can move, none waits there while all ps
+ * are idle. NOSLEEPER has no m sleep there, NOINJECT has one that finds no p start nobody.
+ *
  * check:
  * check: -DNP=3 -DSUBMITS=1
  * check: -DCALLS=1 -DSUBMITS=2
@@ -28,7 +33,11 @@
  * break: -DNOFENCE
  * break: -DNORECHECK
  * break: -DLATESPIN
+ * check: -DPOLLS=1 -DSUBMITS=1
+ * long: -DPOLLS=1 -DSUBMITS=0 -DYIELD=1
  * break: -DYIELD=1 -DSUBMITS=1 -DNOSYSMON
+ * break: -DPOLLS=1 -DSUBMITS=0 -DNOSLEEPER
+ * break: -DPOLLS=1 -DSUBMITS=0 -DYIELD=1 -DNOINJECT
  */
 #ifndef NP
 #define NP 2
@@ -42,6 +51,9 @@
 #endif
 #ifndef YIELD
 #define YIELD 0
+#endif
+#ifndef POLLS
+#define POLLS 0
 #endif
 #define NONE 255
 #if NP > 2
@@ -59,7 +71,9 @@ bit midle[NM];
 bit note[NM];		/* m->park */
 byte nextp[NM];
 bit nextspin[NM];
-byte submits = SUBMITS, calls = CALLS, yields = YIELD;
+byte submits = SUBMITS, calls = CALLS, yields = YIELD, polls = POLLS;
+byte waiters;		/* parked in the poller, and ready or soon so */
+bit sleeps;		/* sleeper.busy */
 
 /* sched/p.c:runtime_pidleget, under sched.lock. */
 inline pidleget(to)
@@ -174,6 +188,18 @@ inline handoffp()
 	fi
 }
 
+/* sched/schedule.c:injectglobal, one g. */
+inline inject()
+{
+	atomic { globq++ };
+#ifndef NOINJECT
+	if				/* `for (; n > 0 && load(&runtime_sched.npidle); n--)` */
+	:: npidle > 0 -> startm(0)
+	:: npidle == 0
+	fi
+#endif
+}
+
 proctype M(byte id; byte p)
 {
 	byte pp = NONE, other = NONE, v, i;
@@ -224,6 +250,9 @@ user:					/* a goroutine, on p */
 			fi
 		fi
 #endif
+#if POLLS
+	:: atomic { polls > 0 -> polls--; waiters++ }; goto find	/* sched/netpoll.c:runtime_pollwait */
+#endif
 	:: true -> goto find		/* it ends */
 	:: true -> goto end_forever
 	fi;
@@ -242,6 +271,15 @@ find:					/* sched/schedule.c:findlocal */
 		fi
 	:: globq == 0
 	fi;
+#if POLLS
+	if				/* sched/schedule.c:pollget: `runtime_netpoll(0, &l);` */
+	:: atomic { waiters > 0 -> waiters-- };
+		runqput(p);		/* sched/schedule.c:runtime_injectglist: `runtime_runqput(me->m->p, gp, false)` */
+		wakep(p);
+		goto find
+	:: true				/* none, or not ready yet */
+	fi;
+#endif
 	if
 	:: spinning
 	:: !spinning ->
@@ -304,6 +342,24 @@ idle:					/* sched/schedule.c:goidle */
 	:: p != NONE -> nmspinning++; spinning = 1; goto find	/* `runtime_acquirep(pp); startspinning(mp);` */
 	:: else
 	fi;
+#if POLLS && !defined(NOSLEEPER)
+	if				/* `runtime_pollwaiters() > 0) && runtime_idlesleep(until, &ready)` */
+	:: atomic { waiters > 0 && !sleeps -> sleeps = 1 };
+end_polls:	if			/* sched/time.c:sleepfor */
+		:: atomic { waiters > 0 -> waiters-- }; work = 1
+		:: waiters == 0		/* somebody else has got it: woken for a timer, a break */
+		fi;
+		sleeps = 0;		/* sched/time.c:runtime_idlesleep: `store(&sleeper.busy, 0u);` */
+		atomic { pidleget(p) };	/* sched/schedule.c:goidle */
+		if
+		:: p != NONE && work -> work = 0; runqput(p); wakep(p); goto find
+		:: p != NONE && !work -> nmspinning++; spinning = 1; goto find
+		:: p == NONE && work -> work = 0; inject()
+		:: else
+		fi
+	:: waiters == 0 || sleeps
+	fi;
+#endif
 
 stopm:					/* sched/m.c:runtime_stopm */
 	assert(p == NONE && !spinning);	/* "stopm holding a p or spinning" */
@@ -343,7 +399,7 @@ end:	do
 }
 
 #if YIELD && !defined(NOSYSMON)
-/* sched/sysmon.c:startidle: `else if (stranded()) runtime_wakep();` It looks while a p is not idle; a look that is out of date finds nothing to do or starts an m for nothing. */
+/* sched/sysmon.c:startidle: `else if (stranded())` (then runtime_wakep). It looks while a p is not idle; a look that is out of date finds nothing to do or starts an m for nothing. */
 active proctype Sysmon()
 {
 	byte pp = NONE, other = NONE, i;
@@ -356,6 +412,9 @@ end:	do
 		:: pp != NONE -> startm(1)
 		:: else -> nmspinning--
 		fi
+#if POLLS
+	:: atomic { waiters > 0 && npidle < NP -> waiters-- }; inject()	/* sched/netpoll.c:runtime_netpollstale */
+#endif
 	od
 }
 #endif
@@ -365,7 +424,8 @@ active proctype Watch()
 {
 end:	timeout -> atomic {
 		assert(nmspinning == 0);
-		assert(npidle == 0 || QUEUED == 0)
+		assert(npidle == 0 || QUEUED == 0);
+		assert(npidle < NP || waiters == 0)
 	}
 }
 
