@@ -343,7 +343,7 @@ idle:					/* sched/schedule.c:goidle */
 	:: else
 	fi;
 #if POLLS && !defined(NOSLEEPER)
-	if				/* `runtime_pollwaiters() > 0) && runtime_idlesleep(until, &ready)` */
+	if				/* sched/schedule.c:goidle: `runtime_pollwaiters() > 0) && runtime_idlesleep(until, &ready)` */
 	:: atomic { waiters > 0 && !sleeps -> sleeps = 1 };
 end_polls:	if			/* sched/time.c:sleepfor */
 		:: atomic { waiters > 0 -> waiters-- }; work = 1
