@@ -15,6 +15,7 @@
  *   iocall_linux.c   sorts the calls by number
  *   iodesc_linux.c   what is remembered of a descriptor, and when it is forgotten
  *   iomove_linux.c   try and wait; read, write, recv, send, accept, connect
+ *   iomsg_linux.c    recvmsg that wants all, recvmmsg
  *   iopoll_linux.c   poll, select, epoll_wait, the sleep family
  */
 #ifndef IO_LINUX_H
@@ -43,6 +44,18 @@ struct iocall {
 /* iocall_linux.c's functions say so when the call is to be made as it is, letting go of the p. */
 enum { IoPlain = 1 << 30 };
 
+/* One call under way. */
+struct io {
+	struct polldesc *pd;
+	int fd;
+	uint32_t dir;	   /* PollIn or PollOut */
+	struct iocall try; /* does not wait, unless asks: then poll is asked first */
+	bool asks;
+	bool empties;	   /* a short read from TCP tells that there is no more */
+	int64_t deadline;  /* 0: none, or not known yet */
+	struct pollwait w;
+};
+
 /* ---- iodesc_linux.c ---- */
 void runtime_ioknow(struct polldesc *pd, int fd); /* nonblock and the limits are as they are now */
 enum iokind runtime_ioclassify(struct polldesc *pd, int fd);
@@ -63,7 +76,14 @@ long runtime_iorecv(const struct iocall *c);
 long runtime_iosend(const struct iocall *c);
 long runtime_ioaccept(const struct iocall *c);
 long runtime_ioconnect(const struct iocall *c);
+bool runtime_iostart(struct io *io, int fd, uint32_t dir); /* false: out of memory */
+long runtime_iotry(struct io *io); /* until it is done, waiting between tries */
+bool runtime_ioisstream(int fd);
 long runtime_iointerrupted(bool always); /* after PollInterrupt: -EINTR, or 0 when it is to be restarted */
+
+/* ---- iomsg_linux.c: the same ---- */
+long runtime_iorecvwhole(struct io *io, const struct iocall *c);
+long runtime_iorecvmany(const struct iocall *c);
 
 /* ---- iopoll_linux.c ---- */
 long runtime_iopoll(const struct iocall *c);

@@ -28,6 +28,8 @@ static inline long sorted(const struct iocall *c)
 	case SYS_recvfrom:
 	case SYS_recvmsg:
 		return runtime_iorecv(c);
+	case SYS_recvmmsg:
+		return runtime_iorecvmany(c);
 	case SYS_sendto:
 	case SYS_sendmsg:
 		return runtime_iosend(c);

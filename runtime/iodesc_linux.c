@@ -48,10 +48,14 @@ static void getopt(int fd, int name, void *v, uint32_t n)
 	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, name, (long)v, (long)&n, 0);
 }
 
+/* One that must not return less than SO_RCVLOWAT is not asked to return what there is. */
 static enum iokind socketkind(int fd)
 {
-	int proto = 0;
+	int proto = 0, least = 1;
 
+	getopt(fd, SO_RCVLOWAT, &least, sizeof least);
+	if (least > 1)
+		return KindFile;
 	getopt(fd, SO_PROTOCOL, &proto, sizeof proto);
 	return proto == IPPROTO_TCP ? KindTcp : KindSocket;
 }
@@ -255,12 +259,24 @@ static long changed(const struct iocall *c)
 	return r;
 }
 
+static long reclassify(const struct iocall *c)
+{
+	struct polldesc *pd = runtime_polldesc((int)c->a[0], false);
+	long r = plain(c);
+
+	if (pd)
+		store_rlx(&pd->kind, (uint8_t)KindUnknown);
+	return r;
+}
+
 static long setoption(const struct iocall *c)
 {
 	struct polldesc *pd;
 
 	if (c->a[1] == SOL_SOCKET && (c->a[2] == SO_RCVTIMEO || c->a[2] == SO_SNDTIMEO))
 		return changed(c);
+	if (c->a[1] == SOL_SOCKET && c->a[2] == SO_RCVLOWAT)
+		return reclassify(c);
 	if (c->a[1] == IPPROTO_TCP && c->a[2] == TCP_ULP && (pd = runtime_polldesc((int)c->a[0], true)))
 		store_rlx(&pd->kind, (uint8_t)KindSocket); /* its reads stop at records: short ones tell nothing */
 	return plain(c);

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -24,18 +25,6 @@
 #define RWF_NOWAIT 8
 #endif
 enum { SysPreadv2 = 327, SysPwritev2 = 328 };
-
-/* One call under way. */
-struct io {
-	struct polldesc *pd;
-	int fd;
-	uint32_t dir;	   /* PollIn or PollOut */
-	struct iocall try; /* does not wait, unless asks: then poll is asked first */
-	bool asks;
-	bool empties;	   /* a short read from TCP tells that there is no more */
-	int64_t deadline;  /* 0: none, or not known yet */
-	struct pollwait w;
-};
 
 static inline long syscallof(const struct iocall *c)
 {
@@ -102,11 +91,25 @@ static bool impatient(int fd)
 	       t.c_cc[VMIN] == 0;
 }
 
+/*
+ * eventfd, timerfd and signalfd refuse too small a buffer at once, ready or not. Sizes that the first
+ * two take, and that the third does, are not asked for.
+ */
+static bool mayrefuse(const struct io *io)
+{
+	const struct iocall *c = &io->try;
+	struct stat st;
+
+	if ((c->nr != SYS_read && c->nr != SYS_write) || c->a[2] == 8 || c->a[2] >= 128)
+		return false;
+	return arch_syscall3(SYS_fstat, io->fd, (long)&st, 0) == 0 && !(st.st_mode & S_IFMT);
+}
+
 static bool askready(struct io *io)
 {
 	if (io->dir == PollOut)
-		return pollnow(io->fd, POLLOUT);
-	return pollnow(io->fd, POLLIN) || impatient(io->fd);
+		return pollnow(io->fd, POLLOUT) || mayrefuse(io);
+	return pollnow(io->fd, POLLIN) || impatient(io->fd) || mayrefuse(io);
 }
 
 /* By poll; when that says ready, another process may still be faster: the p is let go. */
@@ -148,7 +151,8 @@ static inline long try(struct io *io)
 	return r;
 }
 
-static long untildone(struct io *io)
+/* The call's result, -errno or IoPlain. */
+long runtime_iotry(struct io *io)
 {
 	long r;
 
@@ -171,7 +175,7 @@ static long untildone(struct io *io)
  */
 static bool done(struct io *io, long *r)
 {
-	*r = untildone(io);
+	*r = runtime_iotry(io);
 	if (likely(*r != -ENOTSOCK && *r != -EOPNOTSUPP && *r != -ENOSYS && *r != -ESPIPE))
 		return true;
 	if (io->asks)
@@ -185,7 +189,7 @@ static bool done(struct io *io, long *r)
 	return false;
 }
 
-static bool start(struct io *io, int fd, uint32_t dir)
+bool runtime_iostart(struct io *io, int fd, uint32_t dir)
 {
 	io->fd = fd;
 	io->pd = runtime_polldesc(fd, true);
@@ -205,7 +209,7 @@ long runtime_ioread(const struct iocall *c)
 	struct io io;
 	long r;
 
-	if (unlikely(!start(&io, (int)c->a[0], PollIn) || c->a[2] == 0))
+	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollIn) || c->a[2] == 0))
 		return IoPlain;
 	do {
 		switch (runtime_iokind(io.pd, io.fd)) {
@@ -348,14 +352,14 @@ long runtime_iowrite(const struct iocall *c)
 	struct iovec one = {(void *)c->a[1], (size_t)c->a[2]};
 	struct io io;
 
-	if (unlikely(!start(&io, (int)c->a[0], PollOut) || c->a[2] == 0))
+	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollOut) || c->a[2] == 0))
 		return IoPlain;
 	return c->nr == SYS_write ? writeall(&io, c, one) : writev0(&io, c);
 }
 
 /* ---- recv, send: for sockets alone ---- */
 
-static bool isstream(int fd)
+bool runtime_ioisstream(int fd)
 {
 	int type = 0;
 	socklen_t n = sizeof type;
@@ -373,7 +377,7 @@ static long recvrest(struct io *io, const struct iocall *c, long got)
 
 		io->try.a[1] = c->a[1] + got;
 		io->try.a[2] = c->a[2] - got;
-		r = untildone(io);
+		r = runtime_iotry(io);
 		if (r <= 0 || r == IoPlain)
 			break;
 		got += r;
@@ -388,16 +392,19 @@ long runtime_iorecv(const struct iocall *c)
 	struct io io;
 	long r;
 
-	if (!start(&io, (int)c->a[0], PollIn) || flags & (MSG_DONTWAIT | MSG_ERRQUEUE))
+	if (!runtime_iostart(&io, (int)c->a[0], PollIn) || flags & (MSG_DONTWAIT | MSG_ERRQUEUE))
+		return IoPlain;
+	if (flags & MSG_PEEK && flags & MSG_WAITALL)
+		return IoPlain; /* TCP waits for all, others do not: the kernel knows */
+	if (runtime_iokind(io.pd, io.fd) == KindFile)
 		return IoPlain;
 	if (msg && flags & MSG_WAITALL)
-		return IoPlain; /* pieces and control data: the kernel's to join */
-	runtime_iokind(io.pd, io.fd);
+		return runtime_iorecvwhole(&io, c);
 	io.empties = load_rlx(&io.pd->kind) == KindTcp && !msg && !flags;
 	io.try = *c;
 	io.try.a[msg ? 2 : 3] = flags | MSG_DONTWAIT;
-	r = untildone(&io);
-	if (r > 0 && r < c->a[2] && flags & MSG_WAITALL && !(flags & MSG_PEEK) && isstream(io.fd))
+	r = runtime_iotry(&io);
+	if (r > 0 && r < c->a[2] && flags & MSG_WAITALL && runtime_ioisstream(io.fd))
 		return recvrest(&io, c, r);
 	return r;
 }
@@ -408,7 +415,7 @@ static long sendmsg0(struct io *io, const struct iocall *c, int flags)
 	long r;
 
 	io->try = (struct iocall){SYS_sendmsg, {io->fd, c->a[1], flags | MSG_DONTWAIT}};
-	r = untildone(io);
+	r = runtime_iotry(io);
 	if (r <= 0 || r == IoPlain || (size_t)r >= total(h->msg_iov, h->msg_iovlen))
 		return r;
 	return writerest(io, c, h->msg_iov, h->msg_iovlen, r);
@@ -422,7 +429,7 @@ static long sendrest(struct io *io, const struct iocall *c, long sent)
 
 		io->try.a[1] = c->a[1] + sent;
 		io->try.a[2] = c->a[2] - sent;
-		r = untildone(io);
+		r = runtime_iotry(io);
 		if (r <= 0 || r == IoPlain)
 			break;
 		sent += r;
@@ -437,14 +444,14 @@ long runtime_iosend(const struct iocall *c)
 	struct io io;
 	long r;
 
-	if (!start(&io, (int)c->a[0], PollOut) || flags & MSG_DONTWAIT)
+	if (!runtime_iostart(&io, (int)c->a[0], PollOut) || flags & MSG_DONTWAIT)
 		return IoPlain;
 	runtime_iokind(io.pd, io.fd);
 	if (msg)
 		return sendmsg0(&io, c, flags);
 	io.try = *c;
 	io.try.a[3] = flags | MSG_DONTWAIT;
-	r = untildone(&io);
+	r = runtime_iotry(&io);
 	return likely(r >= c->a[2]) || r <= 0 ? r : sendrest(&io, c, r);
 }
 
@@ -455,12 +462,12 @@ long runtime_ioaccept(const struct iocall *c)
 	struct io io;
 	long fd;
 
-	if (!start(&io, (int)c->a[0], PollIn))
+	if (!runtime_iostart(&io, (int)c->a[0], PollIn))
 		return IoPlain;
 	runtime_iokind(io.pd, io.fd);
 	io.asks = true;
 	io.try = *c;
-	fd = untildone(&io);
+	fd = runtime_iotry(&io);
 	if (fd >= 0 && fd != IoPlain)
 		runtime_ioaccepted(io.pd, (int)fd, c->nr == SYS_accept4 ? (int)c->a[3] : 0);
 	return fd;
@@ -501,7 +508,7 @@ long runtime_ioconnect(const struct iocall *c)
 	struct io io;
 	long r;
 
-	if (!start(&io, (int)c->a[0], PollOut) || c->a[2] < (long)sizeof *family ||
+	if (!runtime_iostart(&io, (int)c->a[0], PollOut) || c->a[2] < (long)sizeof *family ||
 	    runtime_iokind(io.pd, io.fd) != KindTcp || *family == AF_UNSPEC)
 		return IoPlain;
 	runtime_ioknow(io.pd, io.fd);
@@ -512,6 +519,6 @@ long runtime_ioconnect(const struct iocall *c)
 		return r;
 	io.asks = true;
 	io.try = *c;
-	r = untildone(&io);
+	r = runtime_iotry(&io);
 	return r == -EAGAIN ? -EINPROGRESS : r == -EISCONN ? 0 : r;
 }
