@@ -25,10 +25,14 @@
  * vm.max_map_count allows, and after that a word at the low end is looked at
  * whenever the goroutine parks.
  *
+ * A program that is marked as needing executable stacks (gcc's nested functions do) gets them.
+ *
  * Lock: stacklock guards the arenas and freebig.
  */
 #include "runtime.h"
+#include "symtab.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +58,7 @@ static struct {
 static g *freebig[Classes + 1] bigbss; /* main's is never taken from it */
 static char mainslot[MainSlot + 4096] lastbss; /* a slot at a page's begin in it */
 extern char _end[]; /* of .bss, by the linker */
+static int protection = PROT_READ | PROT_WRITE;
 static size_t slot0; /* class 0's size: StackDefault, or more when TLS is large */
 static enum guardkind guardkind;
 
@@ -65,12 +70,15 @@ static size_t slotsize(int class)
 void runtime_stackinit(void)
 {
 	size_t overhead = Guard + Colours * runtime_physpagesize + sizeof(g) + 128;
+	uintptr_t lo, hi;
 
 	runtime_lockinit(&stacklock, RankStack);
 	slot0 = StackDefault;
 	while (slot0 < overhead + runtime_tlssize() + StackDefault / 2)
 		slot0 *= 2;
 	guardkind = (enum guardkind)runtime_debug.stackguard;
+	if (runtime_findsegment(PT_GNU_STACK, PF_X, 0, &lo, &hi))
+		protection |= PROT_EXEC;
 }
 
 /* A slot of n bytes from the newest arena, or from a new one; 0: out of memory. */
@@ -81,7 +89,7 @@ static uintptr_t slotalloc(size_t n)
 
 	if (arena.end - arena.next < n) {
 		do
-			p = arch_syscall6(SYS_mmap, 0, (long)want, PROT_READ | PROT_WRITE,
+			p = arch_syscall6(SYS_mmap, 0, (long)want, protection,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		while (p < 0 && p > -4096 && (want /= 2) >= n);
 		if (p < 0 && p > -4096)
@@ -156,6 +164,8 @@ g *runtime_stackmain(size_t bytes)
 
 	if (!mainfits(slot, bytes))
 		return runtime_stackalloc(bytes);
+	if (protection & PROT_EXEC)
+		arch_syscall3(SYS_mprotect, (long)slot, MainSlot, protection);
 	gp = slotinit(slot, MainSlot, arena.nslots++);
 	gp->sizeclass = ClassMain;
 	runtime_addallg(gp);
