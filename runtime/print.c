@@ -165,6 +165,12 @@ _Noreturn void runtime_notgoroutine(const char *call)
 	runtime_fatal(msg);
 }
 
+/* What only a goroutine can do was asked for by a signal handler that struck elsewhere. */
+_Noreturn void runtime_nop(void)
+{
+	runtime_fatal("a signal handler that interrupted no running goroutine made a call that needs one");
+}
+
 /*
  * Who tells the end keeps its p, like a signal handler: the next one might die
  * too, and sleeps for ever with the p that the first would wait for.

@@ -373,6 +373,7 @@ int runtime_vsnprint(char *buf, size_t n, const char *fmt, va_list ap);
 _Noreturn void runtime_throw(const char *msg);	/* our own bug */
 _Noreturn void runtime_fatal(const char *msg);	/* the program's unrecoverable fault: "fatal error: MSG" */
 _Noreturn void runtime_exit(int code);		/* at once, nothing flushed */
+_Noreturn void runtime_nop(void);	/* fatal: the m has no p, so this is a handler of the program's */
 _Noreturn void runtime_notgoroutine(const char *call); /* fatal: call is not for this thread */
 extern uint32_t runtime_dying; /* atomic; tid of the thread that reports the end */
 void runtime_diestart(void); /* only the first to die goes on; the others wait for its exit */

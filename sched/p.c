@@ -342,6 +342,8 @@ int go_maxprocs(int n)
 	old = load_acq(&runtime_gomaxprocs);
 	if (n <= 0 || n == old)
 		return old;
+	if (!getg()->m->p)
+		runtime_nop();
 	if (n > MaxProcs)
 		n = MaxProcs;
 	runtime_stoptheworld();

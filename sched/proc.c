@@ -258,8 +258,11 @@ static inline void birth(g *gp, g *parent, p *pp, void (*fn)(void *), uintptr_t 
 /* A runnable g on no queue, or NULL when out of memory. On an m with a p. */
 static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 {
-	g *gp = bytes <= StackUsable ? gfget(pp) : NULL;
+	g *gp;
 
+	if (unlikely(!pp))
+		runtime_nop();
+	gp = bytes <= StackUsable ? gfget(pp) : NULL;
 	if (likely(gp != NULL))
 		runtime_tlsreset(gp);
 	else if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
@@ -598,7 +601,8 @@ _Noreturn void runtime_goexit(void)
 
 _Noreturn void go_exit(void)
 {
-	runtime_need_g("go_exit");
+	if (unlikely(!runtime_need_g("go_exit")->m->p))
+		runtime_nop();
 	runtime_rundefers();
 	runtime_goexit();
 }

@@ -22,9 +22,16 @@
 #include "netpoll.h"
 #include "signals.h"
 
-/* gp, parked and in the caller's hand, becomes runnable on this p. */
+/*
+ * gp, parked and in the caller's hand, becomes runnable on this p. There is none in a signal
+ * handler that struck an m without.
+ */
 void runtime_ready(g *gp, bool next)
 {
+	p *pp = getg()->m->p;
+
+	if (unlikely(!pp))
+		return runtime_readyforeign(gp);
 	if (DEBUG && load_rlx(&gp->status) != Gwaiting)
 		runtime_throw("ready of a goroutine that is not parked");
 	store_rlx(&gp->status, Grunnable);
@@ -32,13 +39,13 @@ void runtime_ready(g *gp, bool next)
 		__builtin_prefetch((void *)gp->sched.sp);
 		__builtin_prefetch((void *)(gp->sched.tp - 8));
 	}
-	runtime_runqput(getg()->m->p, gp, next);
+	runtime_runqput(pp, gp, next);
 	runtime_wakep();
 }
 
 /*
- * From a thread of the program's own, which can wake an m but not make one: if
- * there is none to wake, sysmon makes it.
+ * From a thread without a p, which can wake an m but not make one: if there is none to wake,
+ * sysmon makes it.
  */
 void runtime_readyforeign(g *gp)
 {

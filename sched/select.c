@@ -334,9 +334,10 @@ static inline int single(const go_case *k, bool wait)
 
 int go_select(const go_case *cases, size_t n, int64_t timeout)
 {
+	p *pp = runtime_need_g("go_select")->m->p;
 	int i;
 
-	if (unlikely(load_rlx(&runtime_need_g("go_select")->m->p->preempt)))
+	if (unlikely(!pp || load_rlx(&pp->preempt)) && pp)
 		runtime_gosched(); /* a loop of selects that never block */
 	if (unlikely(n > MaxCases))
 		go_panic("select: too many cases (max 65536)");

@@ -162,6 +162,8 @@ static inline void add(struct timer *t, int64_t when, bool fixed)
 	p *pp = getg()->m->p;
 	bool first;
 
+	if (unlikely(!pp))
+		runtime_nop();
 	if (when <= 0)
 		when = 1; /* 0 means none */
 	t->when = when;
