@@ -246,6 +246,7 @@ struct p {
 	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
 	bool globalfirst;     /* the next schedule looks at the global queue first; its m's */
 	bool globalwas;	      /* the last one did, and does not do so twice running */
+	bool duewas;	      /* it gave way to timers that were due, and does not do so twice running */
 	uint64_t goidcache, goidcacheend;
 	p *stealfrom;	    /* whom its m looked at last to steal from, */
 	uint32_t stealtick; /* and how far that one was */

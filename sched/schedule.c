@@ -247,27 +247,41 @@ static g *pollget(p *pp)
  * Whether the global queue goes first. Goroutines that hand the p to each other
  * through runnext are one execute to schedtick: their turns are counted by
  * nextlocal and endslice, which leave a mark. It counts every other time: whoever uses up his slice
- * goes to the global queue, and would else be back before the ring had a turn.
+ * goes to the global queue, and would else be back before the ring had a turn. Nor when timers
+ * were due just now, if that was not so the last time: a sleeper beside loops waits for one slice, not two.
  */
-static bool globalturn(p *pp)
+static bool globalturn(p *pp, bool due)
 {
 	bool turn = pp->globalfirst && !pp->globalwas;
 
+	pp->duewas = turn && due && !pp->duewas;
+	if (pp->duewas)
+		return false;
 	pp->globalfirst = false;
 	pp->globalwas = turn;
 	return turn || pp->schedtick % 61 == 0;
+}
+
+/* True when timers of the p's own fired. */
+static bool checkown(p *pp)
+{
+	int64_t now = runtime_nanotime(), when = load_rlx(&pp->timer0when);
+
+	runtime_checktimers(pp, now);
+	return when && when <= now;
 }
 
 /* With the p still held: everything that can be had without giving it up. */
 static g *findlocal(m *mp, p *pp, bool *inherit)
 {
 	int64_t next = 0;
+	bool due = false;
 	g *gp;
 
 	*inherit = false;
 	if (load_rlx(&pp->timer0when))
-		runtime_checktimers(pp, runtime_nanotime());
-	if (globalturn(pp) && (gp = globget(pp, 1)))
+		due = checkown(pp);
+	if (globalturn(pp, due) && (gp = globget(pp, 1)))
 		return gp;
 	if ((gp = runtime_runqget(pp, inherit)))
 		return gp;
