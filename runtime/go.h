@@ -6,7 +6,10 @@
  * There is nothing to initialise: constructors and main already run on the
  * main goroutine. Times are int64_t nanoseconds, sizes are bytes. Unless a
  * comment says otherwise, every call below must be made from a goroutine; from
- * a thread made by pthread_create it is a fatal error that names the call.
+ * a thread made by pthread_create it is a fatal error that names the call. A signal handler
+ * may have interrupted the runtime itself: it should do little (write to a pipe, sem_post;
+ * better is a goroutine in sigwait), and a call of its that would park is a fatal error. While
+ * a handler is installed for signals from outside, no deadlock is reported.
  */
 #ifndef GO_H
 #define GO_H

@@ -78,6 +78,19 @@ bool runtime_handlessignals(void)
 	return false;
 }
 
+/* ... and it is not one that only running code brings about. */
+bool runtime_awaitssignals(void)
+{
+	static const uint64_t own = 1 << (SIGSEGV - 1) | 1 << (SIGBUS - 1) | 1 << (SIGFPE - 1) |
+				    1 << (SIGILL - 1) | 1 << (SIGTRAP - 1) | 1 << (SIGABRT - 1) |
+				    1 << (SIGSYS - 1) | 1 << (SIGPIPE - 1);
+
+	for (int sig = 1; sig < _NSIG; sig++)
+		if (!(own & sigbit(sig)) && runtime_handles(sig))
+			return true;
+	return false;
+}
+
 static long install(int sig, void *fn, uint64_t mask, unsigned long flags)
 {
 	struct ksigaction k = {fn, flags | Restorer, __restore_rt, mask};

@@ -25,6 +25,7 @@ static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
 
 /* ---- runtime/sigaction.c ---- */
 bool runtime_handlessignals(void);
+bool runtime_awaitssignals(void);
 void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_defaultsig(int sig);
 bool runtime_ignored(int sig); /* for the kernel */

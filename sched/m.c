@@ -335,6 +335,16 @@ void runtime_startm(p *pp, bool spinning)
 		runtime_newm(NULL, pp, spinning, NULL);
 }
 
+/*
+ * This p is the last to go idle, and nobody would wait for descriptors: the other ms went to sleep
+ * before anybody had to be waited for. sched.lock held.
+ */
+static bool unpolled(struct sched *s)
+{
+	return runtime_pollwaiters() > 0 && runtime_idlesleeping() == 0 &&
+	       load(&s->npidle) + 1 >= (uint32_t)runtime_gomaxprocs;
+}
+
 /* Part with pp, whose m blocks: to another m if there is work for it, else it is idle. */
 void runtime_handoffp(p *pp)
 {
@@ -356,7 +366,7 @@ void runtime_handoffp(p *pp)
 		runtime_unlock(&s->lock);
 		return;
 	}
-	if (s->runqsize) {
+	if (s->runqsize || unpolled(s)) {
 		runtime_unlock(&s->lock);
 		runtime_startm(pp, false);
 		return;
@@ -444,8 +454,8 @@ static void endmain(void)
 }
 
 /*
- * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer and
- * an m in a system call can still wake somebody, and so can a thread of the
+ * Nobody runs and nothing can wake anybody: say so. sched.lock held. A timer, a signal's handler
+ * and an m in a system call can still wake somebody, and so can a thread of the
  * program's own. When one of those ends nobody is told, so sysmon looks again and
  * again while there are any. An m that ends (mexit) is taken for one from when it
  * is counted in nmfreed until its thread is gone.
@@ -474,6 +484,8 @@ void runtime_checkdead(void)
 		endmain();
 		return;
 	}
+	if (runtime_awaitssignals())
+		return;
 	runtime_unlock(&s->lock);
 	if (c.waiting == 0)
 		deadlock("no goroutines (main called runtime.Goexit) - deadlock!");
