@@ -61,7 +61,7 @@ inline ready(g)
 {
 	assert(status[g] == Gwaiting);	/* "ready of a goroutine that is not parked" */
 	status[g] = Grunnable;		/* `store_rlx(&gp->status, Grunnable)` */
-	runq[id]!g			/* `runtime_runqput(getg()->m->p, gp, next)` */
+	runq[id]!g			/* `runtime_runqput(pp, gp, next)` */
 }
 
 /* sched/proc.c:runtime_finishswitch */
