@@ -81,7 +81,7 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 endef
 # What runs seldom, at the boot and at the end is built small.
 COLD = $(addprefix runtime/,args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc iocall_linux \
-       iodesc_linux iopoll_linux libccalls netpoll_linux sigaction sigroute spawn \
+       iodesc_linux iopoll_linux iowait_linux libccalls netpoll_linux sigaction sigroute spawn \
        musl_exit musl_fork musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
        $(addprefix sched/,cond lockosthread m once p panic rwmutex sysmon timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os

@@ -17,6 +17,7 @@
  *   iomove_linux.c   try and wait; read, write, recv, send, accept, connect
  *   iomsg_linux.c    recvmsg that wants all, recvmmsg
  *   iopoll_linux.c   poll, select, epoll_wait, the sleep family
+ *   iowait_linux.c   waitpid and waitid of one child
  */
 #ifndef IO_LINUX_H
 #define IO_LINUX_H
@@ -90,6 +91,9 @@ long runtime_iopoll(const struct iocall *c);
 long runtime_ioselect(const struct iocall *c);
 long runtime_ioepoll(const struct iocall *c);
 long runtime_iosleep(const struct iocall *c);
+
+/* ---- iowait_linux.c ---- */
+long runtime_iochild(const struct iocall *c);
 
 /*
  * poll with a time-out of zero. Even that ends early when a signal is pending, one of the

@@ -50,6 +50,9 @@ static inline long sorted(const struct iocall *c)
 	case SYS_nanosleep:
 	case SYS_clock_nanosleep:
 		return runtime_iosleep(c);
+	case SYS_wait4:
+	case SYS_waitid:
+		return runtime_iochild(c);
 	case SYS_open:
 	case SYS_openat:
 		return opened(c);

@@ -63,7 +63,6 @@ BLOCKS(ssize_t, copy_file_range, (int in, off_t *inat, int out, off_t *outat, si
 BLOCKS(int, semop, (int id, struct sembuf *ops, size_t n), SYS_semtimedop, id, ops, n, NULL)
 BLOCKS(int, semtimedop, (int id, struct sembuf *ops, size_t n, const struct timespec *limit),
        SYS_semtimedop, id, ops, n, limit)
-BLOCKS(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage), SYS_wait4, pid, status, options, usage)
 
 BLOCKS(int, unlink, (const char *path), SYS_unlinkat, AT_FDCWD, path, 0)
 BLOCKS(int, rmdir, (const char *path), SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
@@ -83,6 +82,11 @@ weakcall ssize_t sendfile64(int, int, off_t *, size_t) __attribute__((alias("sen
 weakcall int ftruncate64(int, off_t) __attribute__((alias("ftruncate")));
 weakcall int truncate64(const char *, off_t) __attribute__((alias("truncate")));
 weakcall int fallocate64(int, int, off_t, off_t) __attribute__((alias("fallocate")));
+
+weakcall pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	return (pid_t)result(runtime_anycall(SYS_wait4, pid, (long)status, options, (long)usage, 0, 0));
+}
 
 weakcall void sync(void)
 {

@@ -30,6 +30,7 @@ struct polldesc {
 	int64_t limitin, limitout; /* h; SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 
 	uint32_t closes;    /* so far */
+	bool ours;	    /* the number is the runtime's: to the program it is not open */
 	uint8_t turnedaway; /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
 	g *asking[2];	    /* who asks about input, and about output */
 } __attribute__((aligned(64)));
@@ -77,6 +78,8 @@ int runtime_pollerwait(struct pollevent *ev, int n, int64_t ns); /* how many; 0 
 void runtime_pollerbreak(void); /* a pollerwait that waits returns; from anywhere */
 void runtime_pollerfork(void);
 bool runtime_pollerowns(int fd);
+int runtime_pollertake(int fd); /* one of the runtime's: its new number, out of the program's way; -errno when there is none */
+void runtime_pollergive(int fd); /* closed, unless the program took its number */
 int runtime_pollermove(int fd); /* the program wants the number of one that it owns; 0 or -errno */
 
 #endif

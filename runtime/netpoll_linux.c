@@ -15,6 +15,10 @@
  * Our two descriptors are numbered high, since programs expect low numbers
  * for their own. The program cannot close them (to it they are not open),
  * and where it takes one's number by dup2 ours moves away first.
+ *
+ * So is what runtime_pollertake is given (pidfds); polldesc's `ours' says whose the
+ * number is. Where the program takes that one, ours is gone: whoever has it
+ * must not close it then, and so closes it with the lock held.
  */
 #include "netpoll.h"
 
@@ -42,7 +46,7 @@ bool runtime_pollerinited(void)
 	return load_acq(&epoll) != 0;
 }
 
-/* fd with a number out of the program's way, or fd itself where there is none. */
+/* fd with a number out of the program's way, or -errno where there is none, and fd stays. */
 static int movehigh(int fd)
 {
 	struct rlimit r = {HighFds, HighFds};
@@ -51,10 +55,16 @@ static int movehigh(int fd)
 	arch_syscall3(SYS_getrlimit, RLIMIT_NOFILE, (long)&r, 0);
 	high = r.rlim_cur < HighFds ? (long)r.rlim_cur : HighFds;
 	high = arch_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high > 2 * Reserve ? high - Reserve : 3);
-	if (high < 0)
-		return fd;
-	arch_syscall3(SYS_close, fd, 0, 0);
+	if (high >= 0)
+		arch_syscall3(SYS_close, fd, 0, 0);
 	return (int)high;
+}
+
+static int high(int fd)
+{
+	int to = movehigh(fd);
+
+	return to < 0 ? fd : to;
 }
 
 static int ctl(int op, int fd, uint32_t events, void *data)
@@ -75,8 +85,8 @@ static int init(void)
 		arch_syscall3(SYS_close, ep, 0, 0);
 		return (int)ev;
 	}
-	store_rlx(&breakfd, movehigh((int)ev) + 1);
-	store_rel(&epoll, movehigh((int)ep) + 1);
+	store_rlx(&breakfd, high((int)ev) + 1);
+	store_rel(&epoll, high((int)ep) + 1);
 	ctl(EPOLL_CTL_ADD, breakfd - 1, EPOLLIN, NULL);
 	return 0;
 }
@@ -174,9 +184,62 @@ void runtime_pollerbreak(void)
 		arch_syscall3(SYS_write, load_acq(&breakfd) - 1, (long)&one, sizeof one);
 }
 
+static bool isours(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+
+	return pd && load_rlx(&pd->ours);
+}
+
 bool runtime_pollerowns(int fd)
 {
-	return runtime_pollerinited() && (fd == load_rlx(&epoll) - 1 || fd == load_rlx(&breakfd) - 1);
+	return runtime_pollerinited() &&
+	       (fd == load_rlx(&epoll) - 1 || fd == load_rlx(&breakfd) - 1 || isours(fd));
+}
+
+int runtime_pollertake(int fd)
+{
+	int to = runtime_pollerinit();
+	struct polldesc *pd = NULL;
+
+	if (to == 0 && (to = movehigh(fd)) >= 0)
+		fd = to;
+	if (to >= 0)
+		pd = runtime_polldesc(to, true);
+	if (!pd) {
+		arch_syscall3(SYS_close, fd, 0, 0);
+		return to < 0 ? to : -EMFILE;
+	}
+	runtime_pollfresh(pd);
+	runtime_lock(&pd->lock);
+	store_rlx(&pd->ours, true);
+	runtime_unlock(&pd->lock);
+	return to;
+}
+
+void runtime_pollergive(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+
+	runtime_lock(&pd->lock);
+	if (pd->ours) {
+		if (pd->registered)
+			runtime_pollerdel(fd); /* a child of fork may have it, too */
+		store_rel(&pd->registered, false);
+		store_rlx(&pd->ours, false);
+		arch_syscall3(SYS_close, fd, 0, 0);
+	}
+	runtime_unlock(&pd->lock);
+}
+
+/* The program takes that number. */
+static void disown(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+
+	runtime_lock(&pd->lock);
+	store_rlx(&pd->ours, false);
+	runtime_unlock(&pd->lock);
 }
 
 /* An m that sleeps on the old number goes on with the open file, which stays the same. */
@@ -185,6 +248,8 @@ int runtime_pollermove(int fd)
 	int32_t *which = fd == load_rlx(&epoll) - 1 ? &epoll : &breakfd;
 	long to;
 
+	if (isours(fd))
+		return disown(fd), 0;
 	runtime_lock(&lock);
 	to = arch_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
 	if (to >= 0)

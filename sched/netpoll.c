@@ -495,27 +495,29 @@ void runtime_netpollstale(void)
 
 /* ---- fork ---- */
 
-/* Pages of descriptors that were never used stay untouched. */
-static void abandon(struct polldesc *c)
+/* Those from number fd on. Pages of descriptors that were never used stay untouched. */
+static void abandon(struct polldesc *c, int fd)
 {
-	for (struct polldesc *pd = c; pd < c + Chunk; pd++) {
-		if (!(pd->lock.key || pd->closing || pd->registered || pd->asking[0] || pd->asking[1]))
+	for (struct polldesc *pd = c; pd < c + Chunk; pd++, fd++) {
+		if (!(pd->lock.key || pd->closing || pd->registered || pd->ours || pd->asking[0] ||
+		      pd->asking[1]))
 			continue;
 		pd->lock.key = 0;
 		pd->first = pd->last = NULL;
 		pd->asking[0] = pd->asking[1] = NULL;
 		pd->registered = false;
 		pd->closing = 0;
+		runtime_pollergive(fd);
 	}
 }
 
 /* The child's world is stopped: the caller alone is left, and waits for nothing. */
 void runtime_netpollfork(void)
 {
-	abandon(first);
+	abandon(first, 0);
 	for (int i = 1; i < Chunks; i++)
 		if (chunks[i])
-			abandon(chunks[i]);
+			abandon(chunks[i], i * Chunk);
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++)
 		runtime_allp[i]->npollwait = 0;
 	runtime_pollerfork();
