@@ -61,28 +61,30 @@
 	.endm
 
 /*
- * Rounding, masks and flags, the goroutine's own, to the frame at (%rsp), and in %rbx.
- * After settp, though they might go with the registers: wrfsbase waits for all before it,
- * stmxcsr is slow, and nothing after has to wait for it. (16 cycles of 85 a switch, Zen 4.)
+ * Rounding, masks and flags, the goroutine's own, to the frame at (%rsp), and in %eax and
+ * %ecx. After settp, though they might go with the registers: wrfsbase waits for all before
+ * it, stmxcsr is slow, and nothing after has to wait for it. (16 cycles of 85 a switch, Zen 4.)
  */
 	.macro	savefpenv
 	stmxcsr	(%rsp)
 	fnstcw	4(%rsp)
-	movw	$0, 6(%rsp)		/* so that two frames compare as a word */
-	mov	(%rsp), %eax		/* in two loads, as they were stored in two */
-	movzwl	4(%rsp), %ebx
-	shl	$32, %rbx
-	or	%rax, %rbx
+	mov	(%rsp), %eax
+	movzwl	4(%rsp), %ecx
 	.endm
 
-/* Load a frame's, unless they are what %rbx says that the CPU has now. */
+/*
+ * Load a frame's, unless they are what %eax and %ecx say that the CPU has now. MXCSR alone differs
+ * as soon as one of two has rounded something (its flags), and is cheap; x87's is neither.
+ */
 	.macro	loadfpenv
-	cmp	%rbx, (%rsp)
+	cmp	%eax, (%rsp)
 	je	3f
-	fnclex				/* what the one before did must not strike by this one's masks */
 	ldmxcsr	(%rsp)
+3:	cmp	%cx, 4(%rsp)
+	je	4f
+	fnclex				/* what the one before did must not strike by this one's masks */
 	fldcw	4(%rsp)
-3:
+4:
 	.endm
 
 /* Pop a frame and resume. */
@@ -230,9 +232,9 @@ func runtime_switch
 	settp
 	savefpenv
 	mov	G_SCHED_SP(%rsi), %rsp	/* to's frame: the CFI holds again */
+	loadfpenv
 	mov	%rdx, %rdi		/* mp */
 	call	runtime_finishswitch
-	loadfpenv
 	popframe
 endfunc runtime_switch
 
