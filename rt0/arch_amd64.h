@@ -13,8 +13,11 @@
 #define G_STACKLO 24
 #define G_STACKHI 32
 #define G_HANDLING 40
+#define G_SIGMASK 80
+#define G_SIGPENDING 160
 #define M_G0 0
 #define M_G0STORE 8
+#define M_SIGMASK 344
 
 #define SYS_VFORK 58
 #define SYS_GETRLIMIT 97
@@ -26,7 +29,7 @@
 /*
  * The frame that a stopped goroutine's sched.sp points at, lowest address
  * first: the floating-point control words, then the callee-saved registers,
- * then the address to resume at. runtime_switch, mcall and systemstack push it.
+ * then the address to resume at. runtime_switch, swap, mcall and systemstack push it.
  */
 #define FRAME_FPENV 0
 #define FRAME_R15 8
@@ -47,6 +50,15 @@
 #include <stdint.h>
 
 static inline void procyield(void) { __builtin_ia32_pause(); }
+
+/* The stack pointer, about: it costs no frame pointer. */
+static inline uintptr_t arch_sp(void)
+{
+	uintptr_t sp;
+
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+	return sp;
+}
 
 static inline uint64_t arch_cputicks(void) { return __builtin_ia32_rdtsc(); }
 

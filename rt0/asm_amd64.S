@@ -36,6 +36,26 @@
 2:
 	.endm
 
+/* The same with the system call out of the way: settpslow belongs behind the function's end. */
+	.macro	settpfast
+	cmpl	$0, runtime_nofsgsbase(%rip)
+	jne	7f
+	wrfsbase %r8
+8:
+	.endm
+
+	.macro	settpslow
+7:	mov	%rdi, %r9
+	mov	%rsi, %r10
+	mov	$SYS_ARCH_PRCTL, %eax
+	mov	$ARCH_SET_FS_CODE, %edi
+	mov	%r8, %rsi
+	syscall
+	mov	%r9, %rdi
+	mov	%r10, %rsi
+	jmp	8b
+	.endm
+
 /* Push the frame of a stopped goroutine. The return address is there already. */
 	.macro	pushframe
 	push	%rbp
@@ -237,6 +257,32 @@ func runtime_switch
 	call	runtime_finishswitch
 	popframe
 endfunc runtime_switch
+
+/*
+ * void runtime_swap(gobuf *from, gobuf *to, m *mp): the same where nothing is owed to
+ * from, which is where it belongs already; finishswitch sees to signals alone.
+ */
+func runtime_swap
+	pushframe
+	mov	%rsp, G_SCHED_SP(%rdi)
+	mov	G_SCHED_TP(%rsi), %r8
+	.cfi_remember_state
+	settpfast
+	savefpenv
+	mov	G_SCHED_SP(%rsi), %rsp
+	loadfpenv
+	mov	G_SIGMASK(%rsi), %rax
+	cmp	%rax, M_SIGMASK(%rdx)
+	jne	6f
+	cmpq	$0, G_SIGPENDING(%rsi)
+	jne	6f
+5:	popframe
+	.cfi_restore_state
+6:	mov	%rdx, %rdi		/* mp */
+	call	runtime_finishswitch
+	jmp	5b
+	settpslow
+endfunc runtime_swap
 
 /* _Noreturn void runtime_gogo(gobuf *to): from g0, whose own place stays as gosave left it. */
 func runtime_gogo

@@ -19,8 +19,11 @@ _Static_assert(offsetof(g, m) == G_M, "arch header: G_M");
 _Static_assert(offsetof(g, stacklo) == G_STACKLO, "arch header: G_STACKLO");
 _Static_assert(offsetof(g, stackhi) == G_STACKHI, "arch header: G_STACKHI");
 _Static_assert(offsetof(g, handling) == G_HANDLING, "arch header: G_HANDLING");
+_Static_assert(offsetof(g, sigmask) == G_SIGMASK, "arch header: G_SIGMASK");
+_Static_assert(offsetof(g, sigpending) == G_SIGPENDING, "arch header: G_SIGPENDING");
 _Static_assert(offsetof(m, g0) == M_G0, "arch header: M_G0");
 _Static_assert(offsetof(m, g0store) == M_G0STORE, "arch header: M_G0STORE");
+_Static_assert(offsetof(m, sigmask) == M_SIGMASK, "arch header: M_SIGMASK");
 
 static _Noreturn void failed(const char *what)
 {

@@ -286,6 +286,7 @@ struct p {
 extern m runtime_m0;
 extern m *runtime_allm;	 /* atomic, grows at the head */
 extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
+extern p *runtime_onlyp;  /* the one, while there is one; NULL with several, and in the debug build: see runtime_alone */
 extern char runtime_text[], runtime_etext[]; /* the runtime's own code, see tools/gocrt.ld */
 extern int32_t runtime_gomaxprocs, runtime_ncpu;
 extern uint32_t runtime_forks; /* how many lie between the first process and this one */
@@ -297,6 +298,7 @@ static inline g *getg(void) { return runtime_g; }
 
 /* ---- rt0/asm_amd64.S ---- */
 void runtime_switch(gobuf *from, gobuf *to, m *mp); /* to's side runs runtime_finishswitch(mp) first */
+void runtime_swap(gobuf *from, gobuf *to, m *mp);   /* the same with nothing to finish */
 _Noreturn void runtime_gogo(gobuf *to);
 void runtime_mcall(void (*fn)(g *)); /* fn runs on g0 with the left g and does not return */
 void runtime_gosave(gobuf *buf); /* calls onto this stack begin below the caller's frame from now on */

@@ -137,7 +137,7 @@ static void header(g *gp)
 	runtime_print("\n");
 }
 
-/* A goroutine that stopped in runtime_switch, mcall or systemstack. */
+/* A goroutine that stopped in runtime_switch, swap, mcall or systemstack. */
 static void walkstopped(g *gp)
 {
 	const uintptr_t *frame = (const uintptr_t *)gp->sched.sp;

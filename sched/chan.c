@@ -16,6 +16,7 @@
  * own, whose frames hold the sudog.
  */
 #include "chan.h"
+#include "park.h"
 
 #include <stdlib.h>
 
@@ -80,7 +81,10 @@ static inline void wake(struct sudog *s)
 {
 	if (unlikely(s->sel != NULL))
 		runtime_selectleave(s->sel, s);
-	runtime_goready(s->g);
+	if (runtime_alone())
+		readyalone(runtime_onlyp, s->g);
+	else
+		runtime_goready(s->g);
 }
 
 static bool unlockchan(g *gp, void *c)
@@ -91,9 +95,10 @@ static bool unlockchan(g *gp, void *c)
 }
 
 /* Park with c locked and s queued; c is unlocked once nobody can wake us too early. */
-static inline void park(go_chan *c, enum waitreason why)
+static inline void park(go_chan *c, g *gp, enum waitreason why)
 {
-	runtime_gopark(!DEBUG && alone() ? NULL : unlockchan, c, why);
+	if (!parkalone(gp, why))
+		runtime_gopark(runtime_alone() ? NULL : unlockchan, c, why);
 }
 
 noinline void runtime_chanclosed(void)
@@ -127,7 +132,7 @@ void go_chan_free(go_chan *c)
 
 /* ---- send ---- */
 
-static inline bool send(go_chan *c, const void *elem)
+static inline __attribute__((always_inline)) bool send(go_chan *c, const void *elem)
 {
 	struct sudog *s;
 
@@ -161,10 +166,13 @@ bool runtime_chansend(go_chan *c, const void *elem)
 /* c is locked, open and has no room. */
 static noinline void blocksend(go_chan *c, const void *elem)
 {
-	struct sudog s = {.g = getg(), .elem = (void *)elem};
+	struct sudog s;
 
+	s.g = getg();
+	s.elem = (void *)elem;
+	s.sel = NULL;
 	enqueue(&c->sendq, &s);
-	park(c, WaitChanSend);
+	park(c, s.g, WaitChanSend);
 	if (unlikely(!s.success))
 		runtime_chanclosed();
 }
@@ -192,7 +200,7 @@ bool go_chan_trysend(go_chan *c, const void *elem)
 	if (!c || nosend(c))
 		return false;
 	chanlock(c);
-	if (send(c, elem))
+	if (runtime_chansend(c, elem))
 		return true;
 	chanunlock(c);
 	return false;
@@ -212,7 +220,7 @@ static inline void rotate(go_chan *c, void *elem, struct sudog *s)
 	c->sendx = c->recvx;
 }
 
-static inline bool recv(go_chan *c, void *elem, bool *ok)
+static inline __attribute__((always_inline)) bool recv(go_chan *c, void *elem, bool *ok)
 {
 	struct sudog *s = c->sendq ? dequeue(&c->sendq) : NULL;
 
@@ -255,10 +263,13 @@ bool runtime_chanrecv(go_chan *c, void *elem, bool *ok)
 /* c is locked, open and has nothing. */
 static noinline bool blockrecv(go_chan *c, void *elem)
 {
-	struct sudog s = {.g = getg(), .elem = elem};
+	struct sudog s;
 
+	s.g = getg();
+	s.elem = elem;
+	s.sel = NULL;
 	enqueue(&c->recvq, &s);
-	park(c, WaitChanRecv);
+	park(c, s.g, WaitChanRecv);
 	return s.success;
 }
 
@@ -294,7 +305,7 @@ bool go_chan_tryrecv(go_chan *c, void *elem, bool *ok)
 	if (!c || norecv(c))
 		return false;
 	chanlock(c);
-	got = recv(c, elem, &received);
+	got = runtime_chanrecv(c, elem, &received);
 	if (!got)
 		chanunlock(c);
 	else if (ok)

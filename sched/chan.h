@@ -89,7 +89,7 @@ static inline void chanrank(bool hold) { (void)hold; }
 static inline void chanlock(go_chan *c)
 {
 	chanrank(true);
-	if (!DEBUG && likely(alone()))
+	if (runtime_alone())
 		return;
 	if (unlikely(!cas_acq(&c->lock, 0u, 1u))) {
 		if (DEBUG && alone())

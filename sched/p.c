@@ -15,6 +15,7 @@
 struct sched runtime_sched;
 p **runtime_allp;
 int32_t runtime_gomaxprocs;
+p *runtime_onlyp;
 static int32_t nallp; /* ps that were ever made; those beyond gomaxprocs are Pdead */
 
 static uint32_t worldsema = 1;
@@ -171,6 +172,7 @@ static p *procresize(int32_t n)
 	for (int32_t i = n; i < old; i++)
 		destroyp(runtime_allp[i], runtime_allp[0]);
 	store_rel(&runtime_gomaxprocs, n);
+	runtime_onlyp = n == 1 && !DEBUG ? runtime_allp[0] : NULL;
 	if (!mp->p) {
 		runtime_allp[0]->m = NULL;
 		runtime_acquirep(runtime_allp[0]);

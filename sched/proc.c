@@ -17,7 +17,7 @@
  *
  * so a g is visible to others only when it can be resumed.
  */
-#include "sched.h"
+#include "park.h"
 #include "signals.h"
 
 #include <stdlib.h>
@@ -414,7 +414,7 @@ done:
 
 /*
  * The g to switch to without a stop at g0, or NULL when schedule has to see to
- * something: a stop of the world, a used-up slice, timers and the global queue
+ * something: a used-up slice (who stops the world says so too), timers and the global queue
  * every so often, gs that are wired to their ms.
  */
 static inline g *nextlocal(g *gp, p *pp)
@@ -423,15 +423,11 @@ static inline g *nextlocal(g *gp, p *pp)
 	bool inherit;
 	g *next;
 
-	if (unlikely(load_rlx(&runtime_sched.gcwaiting) || load_rlx(&pp->preempt) || gp->lockedm))
+	if (unlikely(load_rlx(&pp->preempt) || gp->lockedm))
 		return NULL;
-	if (unlikely(n % 61 == 0 && load_rlx(&runtime_sched.runqsize))) {
-		pp->globalfirst = true;
+	if (unlikely(n % 8 == 0) && seldom(pp, n))
 		return NULL;
-	}
-	if (unlikely(n % 8 == 0 && load_rlx(&pp->timer0when)))
-		return NULL;
-	next = runtime_runqget(pp, &inherit);
+	next = runtime_alone() ? runqgetalone(pp, &inherit) : runtime_runqget(pp, &inherit);
 	if (unlikely(!next))
 		return NULL;
 	if (unlikely(next->lockedm != NULL)) {
@@ -474,7 +470,7 @@ static void park0(g *gp)
 
 static inline void checkstack(g *gp)
 {
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t sp = arch_sp();
 
 	if (unlikely(gp->stackhi - sp > StackDeep))
 		gp->deep = true;
@@ -492,14 +488,16 @@ void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason wh
 	g *gp = getg(), *next;
 	m *mp = gp->m;
 
+	if (!unlockf && parkalone(gp, why))
+		return;
 	if (unlikely(gp->handling != NULL))
 		runtime_fatal("a signal handler would park its goroutine");
 	checkstack(gp);
 	gp->waitreason = (uint8_t)why;
 	store_rlx(&gp->status, Gwaiting);
+	next = nextlocal(gp, mp->p);
 	mp->waitunlockf = unlockf;
 	mp->waitlock = lock;
-	next = nextlocal(gp, mp->p);
 	if (likely(next != NULL))
 		switchto(gp, next, mp, FinishPark);
 	else
@@ -509,7 +507,10 @@ void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason wh
 /* gp, which is parked and in the caller's hand, runs next on this p. */
 void runtime_goready(g *gp)
 {
-	runtime_ready(gp, true);
+	if (runtime_alone())
+		readyalone(runtime_onlyp, gp);
+	else
+		runtime_ready(gp, true);
 }
 
 /* gp, saved and Grunnable, goes to the global queue, where the others are; by mcall, on g0. */
@@ -525,7 +526,7 @@ void runtime_gosched0(g *gp)
 	runtime_schedule();
 }
 
-void runtime_gosched(void)
+noinline void runtime_gosched(void)
 {
 	g *gp = getg(), *next;
 	m *mp = gp->m;
@@ -543,8 +544,17 @@ void runtime_gosched(void)
 
 void go_sched(void)
 {
-	runtime_need_g("go_sched");
-	runtime_gosched();
+	g *gp = runtime_need_g("go_sched"), *next;
+	p *pp = runtime_onlyp;
+
+	if (unlikely(!pp || !plain(gp) || !(next = nextalone(pp)))) {
+		runtime_gosched();
+		return;
+	}
+	if (unlikely(!runqputtail(pp, gp)))
+		runtime_runqput(pp, gp, false);
+	store_rlx(&gp->status, Grunnable);
+	swapto(gp, next, gp->m);
 }
 
 /* ---- death ---- */

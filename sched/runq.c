@@ -11,7 +11,7 @@
  *
  * The global list is under sched.lock; its size may be read without.
  */
-#include "young.h"
+#include "runq.h"
 
 /*
  * Half of a full ring and gp go to the global list, as one batch.
@@ -64,17 +64,9 @@ void runtime_runqput(p *pp, g *gp, bool next)
 		next = false;
 	if (next && !(gp = putnext(pp, gp)))
 		return;
-	for (;;) {
-		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
-
-		if (likely(t - h < RunqSize)) {
-			store_rlx(&pp->runq[t % RunqSize], gp);
-			store_rel(&pp->runqtail, t + 1);
+	while (unlikely(!runqputtail(pp, gp)))
+		if (runqputslow(pp, gp, load_acq(&pp->runqhead), pp->runqtail))
 			return;
-		}
-		if (runqputslow(pp, gp, h, t))
-			return;
-	}
 }
 
 /* The older half of a full young goes to the ring. */
@@ -116,14 +108,6 @@ void runtime_runqage(p *pp)
 		runtime_runqput(pp, next, false);
 }
 
-static inline bool takenext(p *pp, g *next)
-{
-	if (!runtime_alone())
-		return cas(&pp->runnext, next, NULL);
-	store_rlx(&pp->runnext, NULL);
-	return true;
-}
-
 /*
  * The next g of pp, or NULL. *inherit: it is to run on what is left of its
  * predecessor's time slice. Runs on pp's m.
@@ -132,23 +116,14 @@ g *runtime_runqget(p *pp, bool *inherit)
 {
 	g *next = load_rlx(&pp->runnext);
 
-	if (next && takenext(pp, next)) {
-		*inherit = true;
+	if (runtime_alone())
+		return runqgetalone(pp, inherit);
+	*inherit = true;
+	if (next && cas(&pp->runnext, next, NULL))
 		return next;
-	}
-	if ((next = youngget(pp))) {
-		*inherit = true;
+	if ((next = youngget(pp)))
 		return next;
-	}
 	*inherit = false;
-	if (runtime_alone()) {
-		uint32_t h = pp->runqhead;
-
-		if (pp->runqtail == h)
-			return NULL;
-		store_rlx(&pp->runqhead, h + 1);
-		return pp->runq[h % RunqSize];
-	}
 	for (;;) {
 		uint32_t h = load_acq(&pp->runqhead), t = pp->runqtail;
 		g *gp;

@@ -215,7 +215,7 @@ static inline bool runtime_gone(g *gp)
  */
 static inline bool runtime_alone(void)
 {
-	return !DEBUG && likely(load_rlx(&runtime_gomaxprocs) == 1);
+	return likely(load_rlx(&runtime_onlyp) != NULL);
 }
 
 /* There is more than main alone from now on: see runtime_startwatch. */

@@ -68,7 +68,7 @@ static inline g *youngget(p *pp)
 }
 
 /* The oldest, or NULL: there is none or another took it. On any m. */
-static g *youngsteal(p *from)
+static inline g *youngsteal(p *from)
 {
 	uint32_t h = load_acq(&from->younghead), t;
 	g *gp;

@@ -6,10 +6,18 @@
 #include <stdlib.h>
 
 #include "../sched/runq.c"
+#include "../sched/park.h"
 
 _Thread_local g *runtime_g;
 struct sched runtime_sched;
 int32_t runtime_gomaxprocs = 1;
+static p one;
+p *runtime_onlyp = &one; /* which one it is does not matter here */
+
+void runtime_swap(gobuf *from, gobuf *to, m *mp)
+{
+	(void)from, (void)to, (void)mp;
+}
 
 void runtime_lock(mutex *l)
 {
@@ -49,8 +57,14 @@ static void expect_next(p *pp, g *want, bool inherited)
 }
 
 /* With one p the ring does without atomics: both ways. */
-static void alone(void) { runtime_gomaxprocs = 1; }
-static void not_alone(void) { runtime_gomaxprocs = 2; }
+static void procs(int n)
+{
+	runtime_gomaxprocs = n;
+	runtime_onlyp = n == 1 ? &one : NULL;
+}
+
+static void alone(void) { procs(1); }
+static void not_alone(void) { procs(2); }
 
 static void first_in_first_out(void)
 {
@@ -189,7 +203,7 @@ Test(runq, share_of_the_global_list)
 {
 	p *pp = newp();
 
-	runtime_gomaxprocs = 4;
+	procs(4);
 	for (int i = 0; i < 100; i++)
 		runtime_globrunqput(&gs[i]);
 	cr_expect_eq(runtime_globrunqget(pp, 0), &gs[0]);
@@ -197,7 +211,7 @@ Test(runq, share_of_the_global_list)
 	for (int i = 1; i < 26; i++)
 		expect_next(pp, &gs[i], false);
 	expect_next(pp, NULL, false);
-	runtime_gomaxprocs = 1;
+	procs(1);
 	cr_expect_eq(runtime_globrunqget(pp, 5), &gs[26]);
 	cr_expect_eq(runtime_sched.runqsize, 100 - 26 - 5);
 	while (runtime_globrunqget(pp, 1))
@@ -353,7 +367,7 @@ Test(runq, threads_lose_none_and_double_none, .timeout = 60)
 	for (int i = 0; i < Threads; i++)
 		ps[i] = newp();
 	pthread_barrier_init(&start, NULL, Threads);
-	runtime_gomaxprocs = Threads;
+	procs(Threads);
 	for (intptr_t i = 0; i < Threads; i++)
 		pthread_create(&t[i], NULL, worker, (void *)i);
 	for (int i = 0; i < Threads; i++)
@@ -367,4 +381,74 @@ Test(runq, threads_lose_none_and_double_none, .timeout = 60)
 	cr_expect_geq(stolen, Steals, "%ld", (long)stolen);
 	for (int i = 0; i < Threads * Each; i++)
 		cr_expect_eq(state[i], 0);
+}
+
+/* ---- the short way of a switch ---- */
+
+/* What runqget would give, or nothing, and then nothing has changed. */
+Test(runq, short_way_takes_what_the_long_one_does, .init = alone)
+{
+	p *pp = newp();
+
+	runtime_runqput(pp, &gs[0], false);
+	runtime_runqput(pp, &gs[1], false);
+	runtime_runqput(pp, &gs[2], true);
+	cr_expect_eq(nextalone(pp), &gs[2]);
+	cr_expect_eq(nextalone(pp), &gs[0]);
+	cr_expect_eq(nextalone(pp), &gs[1]);
+	cr_expect_null(nextalone(pp));
+	cr_expect_eq(pp->nswitch, 3);
+	cr_expect_eq(pp->schedtick, 2, "what comes from the ring has a slice of its own");
+	cr_expect(runtime_runqempty(pp));
+}
+
+static void expect_long(p *pp, g *want, bool inherited)
+{
+	cr_expect_null(nextalone(pp));
+	expect_next(pp, want, inherited);
+}
+
+Test(runq, short_way_leaves_the_particular_alone, .init = alone)
+{
+	p *pp = newp();
+	m wire;
+
+	runtime_runqput(pp, &gs[0], false);
+	pp->preempt = true;
+	expect_long(pp, &gs[0], false);
+	pp->preempt = false;
+	runtime_runqspawn(pp, &gs[0]);
+	runtime_runqspawn(pp, &gs[1]);
+	cr_expect_eq(nextalone(pp), &gs[1]);
+	runtime_runqput(pp, &gs[2], false);
+	expect_long(pp, &gs[0], true); /* a young one */
+	gs[2].lockedm = &wire;
+	expect_long(pp, &gs[2], false);
+	runtime_runqput(pp, &gs[2], true);
+	expect_long(pp, &gs[2], true);
+	gs[2].lockedm = NULL;
+}
+
+Test(runq, short_way_leaves_timers_and_the_global_list_a_turn, .init = alone)
+{
+	p *pp = newp();
+	int taken = 0;
+
+	pp->timer0when = 1;
+	for (int i = 0; i < 64; i++) {
+		runtime_runqput(pp, &gs[i], false);
+		if (nextalone(pp))
+			taken++;
+		else
+			pp->nswitch++, expect_next(pp, &gs[i], false);
+	}
+	cr_expect_eq(taken, 64 - 8);
+	pp->timer0when = 0;
+	runtime_globrunqput(&gs[64]);
+	for (int i = 0; i < 64; i++) {
+		runtime_runqput(pp, &gs[i], false);
+		cr_expect_eq(pp->globalfirst, false);
+		if (!nextalone(pp))
+			cr_expect(i == 63 && pp->globalfirst);
+	}
 }

@@ -45,6 +45,7 @@ Test(sched, a_refused_thread_is_tried_again)
 Test(sched, goes_on_when_a_stack_is_refused) { dies("sched", "refused_stack", 0, ""); }
 
 Test(sched, global_queue_has_its_turn) { everywhere("sched", "global_turn"); }
+Test(sched, nobody_is_lost_where_the_ring_is_full) { everywhere("sched", "full_ring"); }
 Test(sched, an_idle_p_takes_what_waits) { everywhere("sched", "idle_p"); }
 Test(sched, threads_are_made_by_a_clean_one) { everywhere("sched", "clean_threads"); }
 Test(sched, so_when_main_is_wired) { everywhere("sched", "clean_threads_main"); }

@@ -157,7 +157,7 @@ inline wakep(myp)
 	fi
 }
 
-/* sched/runq.c:runtime_runqput: `store_rel(&pp->runqtail, t + 1)` */
+/* sched/runq.h:runqputtail: `store_rel(&pp->runqtail, t + 1)` */
 inline runqput(myp)
 {
 	buf[myp]++

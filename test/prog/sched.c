@@ -384,6 +384,36 @@ static void refused_stack(void)
 	go_waitgroup_wait(&wg);
 }
 
+/* ---- no room in the ring ---- */
+
+static void waits_for_close(void *c)
+{
+	int v;
+
+	CHECK(!chan_recv_ok((chan(int))c, &v));
+	go_waitgroup_done(&wg);
+}
+
+/*
+ * n are readied at once, which for some n leaves a next one and a ring of 256 that is
+ * full: who yields now makes room for himself, and neither he nor the next is lost.
+ */
+static void full_ring(void)
+{
+	for (int n = 250; n < 265; n++) {
+		chan(int) c = chan_make(int, 0);
+
+		go_waitgroup_add(&wg, n);
+		for (int i = 0; i < n; i++)
+			go(waits_for_close, c);
+		go_sleep(MS);
+		chan_close(c);
+		go_sched();
+		go_waitgroup_wait(&wg);
+		chan_free(c);
+	}
+}
+
 const struct testcase cases[] = {
 	{"wired_ends", wired_ends},
 	{"wired_main_ends", wired_main_ends},
@@ -394,5 +424,6 @@ const struct testcase cases[] = {
 	{"clean_threads", clean_threads},
 	{"clean_threads_main", clean_threads_main},
 	{"refused_stack", refused_stack},
+	{"full_ring", full_ring},
 	{NULL, NULL},
 };
