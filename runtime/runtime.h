@@ -252,6 +252,8 @@ struct p {
 	uint32_t stealtick; /* and how far that one was */
 	uint32_t stealwait; /* and how long it waits before it steals, see runq.c */
 	uint64_t stealtime; /* and when it last stole, in cycles */
+	uint32_t chanwait;  /* how long it stood back from a contended channel last, see chan.c */
+	uint64_t chantime;  /* and when it last got the lock of one, in cycles */
 
 	/* sched/time.c */
 	mutex timerlock;

@@ -7,6 +7,7 @@
  * instructions, so unlock is a plain store and nobody ever has to be woken: a
  * waiter spins, then yields, then naps (for when the kernel took the CPU from
  * the holder). That halves the atomic read-modify-writes of a channel operation.
+ * Where ps meet again and again they take turns of many operations (standback).
  *
  * With GOMAXPROCS=1 the lock is not taken at all: the p is the lock. All who
  * use channels hold a p - goroutines (enter), and timer callbacks on g0; sysmon
@@ -64,7 +65,7 @@ static inline char *chanbuf(go_chan *c, size_t i)
 
 /* ---- lock ---- */
 
-void runtime_chanlockslow(go_chan *c);
+void runtime_chanlockslow(go_chan *c, bool more);
 
 /* No other goroutine runs while this one holds the p: see above. The debug build checks it. */
 static inline bool alone(void)
@@ -86,7 +87,8 @@ static inline void chanrank(bool hold)
 static inline void chanrank(bool hold) { (void)hold; }
 #endif
 
-static inline void chanlock(go_chan *c)
+/* more: while others are held, whose waiters are not to wait longer than need be. */
+static inline void chanlockmore(go_chan *c, bool more)
 {
 	chanrank(true);
 	if (runtime_alone())
@@ -94,9 +96,11 @@ static inline void chanlock(go_chan *c)
 	if (unlikely(!cas_acq(&c->lock, 0u, 1u))) {
 		if (DEBUG && alone())
 			runtime_throw("channel lock contended on one p");
-		runtime_chanlockslow(c);
+		runtime_chanlockslow(c, more);
 	}
 }
+
+static inline void chanlock(go_chan *c) { chanlockmore(c, false); }
 
 /* Releases to the next chanlock. The first unlock of a select counts for all to chanrank. */
 static inline void chanunlock(go_chan *c)

@@ -114,7 +114,7 @@ static void lockall(const struct call *a)
 		go_chan *c = a->cases[a->order[i]].c;
 
 		if (c != last)
-			chanlock(c);
+			chanlockmore(c, i > 0);
 		last = c;
 	}
 }
