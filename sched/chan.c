@@ -101,10 +101,8 @@ static inline void wake(struct sudog *s)
 {
 	if (unlikely(s->sel != NULL))
 		runtime_selectleave(s->sel, s);
-	if (runtime_alone())
-		readyalone(runtime_onlyp, s->g);
-	else
-		runtime_goready(s->g);
+	if (!readyalone(s->g))
+		runtime_ready(s->g, true);
 }
 
 static bool unlockchan(g *gp, void *c)

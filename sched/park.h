@@ -29,7 +29,8 @@ static inline bool seldom(p *pp, uint32_t n)
 /* Neither in a handler, nor wired, nor deep in its stack, which has a guard. */
 static inline bool plain(g *gp)
 {
-	return !gp->handling && !gp->lockedm && gp->stackhi - arch_sp() <= StackDeep && gp->guarded;
+	return !gp->handling && !gp->lockedm && gp->stackhi - arch_sp() <= StackDeep &&
+	       gp->guarded;
 }
 
 /* nextlocal, for a plain g and the only p. (The atomics keep the compiler from vectors.) */
@@ -80,17 +81,22 @@ static inline bool parkalone(g *gp, enum waitreason why)
 	return true;
 }
 
-/* runtime_goready on the only p. */
-static inline void readyalone(p *pp, g *gp)
+/* runtime_goready on the only p; false: it did not, for a handler that struck an m without it. */
+static inline bool readyalone(g *gp)
 {
-	g *old = pp->runnext;
+	p *pp = runtime_onlyp;
+	g *old;
 
+	if (unlikely(!pp || !getg()->m->p))
+		return false;
+	old = pp->runnext;
 	store_rlx(&gp->status, Grunnable);
 	__builtin_prefetch((void *)gp->sched.sp); /* as runtime_ready */
 	__builtin_prefetch((void *)(gp->sched.tp - 8));
 	store_rlx(&pp->runnext, gp);
 	if (old)
 		runtime_runqput(pp, old, false);
+	return true;
 }
 
 #endif

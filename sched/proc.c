@@ -507,9 +507,7 @@ void runtime_gopark(bool (*unlockf)(g *, void *), void *lock, enum waitreason wh
 /* gp, which is parked and in the caller's hand, runs next on this p. */
 void runtime_goready(g *gp)
 {
-	if (runtime_alone())
-		readyalone(runtime_onlyp, gp);
-	else
+	if (!readyalone(gp))
 		runtime_ready(gp, true);
 }
 
