@@ -163,7 +163,7 @@ inline wake()
 #else
 	:: does[w / K] == Select -> leave(w / K, w); ready(w / K)
 #endif
-	:: else -> ready(w / K)			/* `runtime_goready(s->g)` */
+	:: else -> ready(w / K)			/* `runtime_ready(s->g, true)` */
 	fi;
 	w = NONE
 }
