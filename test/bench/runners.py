@@ -76,7 +76,7 @@ def wrk(port, connections):
         raise Failed(f"wrk saw {trouble[0]}")
     count = int(re.search(r"(\d+) requests in", text)[1])
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
-    return count, rate, microseconds(re.search(r"99%\s+(\S+)", text)[1])
+    return count, rate, microseconds(re.search(r"^\s+99%\s+(\S+)", text, re.M)[1])
 
 
 def stop(server):
