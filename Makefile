@@ -27,7 +27,7 @@ VERSION = 0.1
 B := build$(if $(filter-out 0,$(DEBUG)),/debug)
 
 WARN     = -Wall -Wextra -Werror
-CODEGEN  = -std=gnu11 -fPIE -fno-plt -fvisibility=hidden -ftls-model=local-exec \
+CODEGEN  = -std=gnu11 -fPIE -fvisibility=hidden -ftls-model=local-exec \
            -fno-stack-protector -fasynchronous-unwind-tables
 INCLUDE  = -iquote rt0 -iquote runtime # not -I: runtime/unwind.h is not <unwind.h>
 DEPS     = -MMD -MP -MT $@ -MF $@.d
@@ -61,11 +61,13 @@ define GOCRT
 $1/lib/gocrt.o: $$(addprefix $1/obj/,$$(addsuffix .o,$$(basename $$(SRCS)))) \
 		tools/gocrt.ld tools/exports.txt
 	@mkdir -p $$(@D)
-	$$(LD) -r -T tools/gocrt.ld -o $$@ $$(filter %.o,$$^)
+	$$(LD) -r -T tools/gocrt.ld -o $$@ $$(filter-out %/etext.o,$$(filter %.o,$$^)) $1/obj/rt0/etext.o
 	$$(OBJCOPY) --keep-global-symbols=tools/exports.txt $$@
-$1/obj/%.o: %.c Makefile
+$1/obj/%.o: %.c Makefile tools/sections.awk
 	@mkdir -p $$(@D)
-	$$(MUSLGCC) $$(CODEGEN) $$(WARN) $$(INCLUDE) $$(DEPS) $$(CFLAGS) $2 -c -o $$@ $$<
+	$$(MUSLGCC) $$(CODEGEN) $$(WARN) $$(INCLUDE) $$(DEPS) $$(CFLAGS) $2 -S -o $$(@:.o=.s) $$<
+	@awk -v name=$$(subst /,_,$$*) -f tools/sections.awk $$(@:.o=.s) >$$(@:.o=.sections.s)
+	@$$(MUSLGCC) -c -o $$@ $$(@:.o=.sections.s)
 $1/obj/%.o: %.S Makefile
 	@mkdir -p $$(@D)
 	$$(MUSLGCC) $$(INCLUDE) $$(DEPS) -g $2 -c -o $$@ $$<
