@@ -31,7 +31,7 @@ CODEGEN  = -std=gnu11 -fPIE -fvisibility=hidden -ftls-model=local-exec \
            -fno-stack-protector -fasynchronous-unwind-tables
 INCLUDE  = -iquote rt0 -iquote runtime # not -I: runtime/unwind.h is not <unwind.h>
 DEPS     = -MMD -MP -MT $@ -MF $@.d
-CFLAGS   = -O2 -g -fno-reorder-functions
+CFLAGS   = -O2 -g -fno-reorder-functions -fno-align-jumps
 RELEASE  = -DDEBUG=0
 CHECKED  = -DDEBUG=1 -O1
 
@@ -82,10 +82,10 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	cp $$< $$@
 endef
 # What runs seldom, at the boot and at the end is built small.
-COLD = $(addprefix runtime/,args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc iocall_linux \
+COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc iocall_linux \
        iodesc_linux iopoll_linux iowait_linux libccalls netpoll_linux sigaction sigroute spawn \
-       musl_exit musl_fork musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
-       $(addprefix sched/,cond lockosthread m once p panic rwmutex sysmon timer)
+       musl_cond musl_exit musl_fork musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
+       $(addprefix sched/,cond fork lockosthread m once p panic preempt rawcall rwmutex sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))

@@ -6,10 +6,11 @@
  * tables that libgcc wants from libc. Needs --eh-frame-hdr in the link.
  */
 #include <elf.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "symtab.h"
 
 __attribute__((visibility("hidden"))) void *__dso_handle = &__dso_handle;
 
@@ -28,41 +29,14 @@ struct find_object {
 	unsigned long long reserved[7];
 };
 
-struct lookup {
-	uintptr_t pc;
-	struct find_object *result;
-	bool found;
-};
-
-static int look(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct lookup *l = arg;
-	uintptr_t lo = UINTPTR_MAX, hi = 0, tables = 0;
-
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uintptr_t at = info->dlpi_addr + ph->p_vaddr;
-
-		if (ph->p_type == PT_GNU_EH_FRAME)
-			tables = at;
-		if (ph->p_type != PT_LOAD)
-			continue;
-		lo = at < lo ? at : lo;
-		hi = at + ph->p_memsz > hi ? at + ph->p_memsz : hi;
-	}
-	if (!tables || l->pc < lo || l->pc >= hi)
-		return 0;
-	*l->result = (struct find_object){
-		.map_start = (void *)lo, .map_end = (void *)hi, .eh_frame = (void *)tables};
-	l->found = true;
-	return 1;
-}
-
 __attribute__((visibility("default"), weak)) int _dl_find_object(void *pc, struct find_object *r)
 {
-	struct lookup l = {.pc = (uintptr_t)pc, .result = r};
+	uintptr_t lo, hi, tables, end;
 
-	dl_iterate_phdr(look, &l);
-	return l.found ? 0 : -1;
+	if (!runtime_findsegment(PT_LOAD, 0, (uintptr_t)pc, &lo, &hi) ||
+	    !runtime_findsegment(PT_GNU_EH_FRAME, 0, 0, &tables, &end))
+		return -1;
+	*r = (struct find_object){
+		.map_start = (void *)lo, .map_end = (void *)hi, .eh_frame = (void *)tables};
+	return 0;
 }

@@ -92,8 +92,8 @@ static const struct {
 /* One key=value of GODEBUG, in s[0..n). Keys we do not know are for others, as in Go. */
 static void parsedebugvar(const char *s, size_t n)
 {
-	const char *eq = memchr(s, '=', n);
-	size_t k = eq ? (size_t)(eq - s) : n;
+	size_t k = runtime_span(s, n, '=');
+	const char *eq = k < n ? s + k : NULL;
 
 	if (eq && k == 5 && !memcmp(s, "trace", 5)) {
 		runtime_debug.trace = eq + 1;
@@ -116,7 +116,7 @@ void runtime_parsedebugvars(void)
 	parsegomaxprocs();
 	parsetraceback();
 	while (s && *s) {
-		size_t n = strcspn(s, ",");
+		size_t n = runtime_span(s, SIZE_MAX, ',');
 
 		if (n)
 			parsedebugvar(s, n);

@@ -26,25 +26,26 @@ static void readgogc(void)
 static int suffixshift(const char *s, size_t n)
 {
 	static const char units[] = "KMGT";
-	const char *u;
+	size_t u;
 
 	if (n == 0 || (n == 1 && s[0] == 'B'))
 		return 0;
-	if (n != 3 || s[1] != 'i' || s[2] != 'B' || !(u = strchr(units, s[0])))
+	if (n != 3 || s[1] != 'i' || s[2] != 'B' || !units[u = runtime_span(units, SIZE_MAX, s[0])])
 		return -1;
-	return 10 * (int)(u - units + 1);
+	return 10 * (int)(u + 1);
 }
 
 static void readgomemlimit(void)
 {
 	const char *s = runtime_getenv("GOMEMLIMIT");
-	size_t digits;
+	size_t digits = 0;
 	int64_t v = 0;
 	int shift;
 
 	if (!s || !*s || !strcmp(s, "off"))
 		return;
-	digits = strspn(s, "0123456789");
+	while (s[digits] >= '0' && s[digits] <= '9')
+		digits++;
 	shift = suffixshift(s + digits, strlen(s) - digits);
 	for (size_t i = 0; i < digits && v < INT64_MAX / 16; i++)
 		v = v * 10 + (s[i] - '0');

@@ -457,7 +457,7 @@ long runtime_iosend(const struct iocall *c)
 
 /* ---- connections ---- */
 
-long runtime_ioaccept(const struct iocall *c)
+cold long runtime_ioaccept(const struct iocall *c)
 {
 	struct io io;
 	long fd;
@@ -502,7 +502,7 @@ static long connectbriefly(struct io *io, const struct iocall *c)
  * and asks again for the result. A Unix socket's connect waits for room in the listener's
  * queue, which nobody reports: a plain call.
  */
-long runtime_ioconnect(const struct iocall *c)
+cold long runtime_ioconnect(const struct iocall *c)
 {
 	sa_family_t *family = (void *)c->a[1];
 	struct io io;

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -89,21 +88,22 @@ long runtime_iosleep(const struct iocall *c)
 
 struct several {
 	struct pollwait *w; /* n of them, those that the poller takes */
-	size_t n;
+	size_t n, room;
 	struct pollwait few[OnStack];
 };
 
 static bool makeroom(struct several *s, size_t n)
 {
 	s->n = 0;
-	s->w = n <= OnStack ? s->few : malloc(n * sizeof *s->w);
+	s->room = n * sizeof *s->w;
+	s->w = n <= OnStack ? s->few : runtime_alloc(s->room);
 	return s->w != NULL;
 }
 
 static void freeroom(struct several *s)
 {
 	if (s->w != s->few)
-		free(s->w);
+		runtime_free(s->w, s->room);
 }
 
 /* False: it cannot be waited for here. What is always ready or not open, the kernel tells. */
@@ -312,7 +312,7 @@ static long selectparked(struct sets *s, const struct iocall *c, int64_t ns)
 	struct several w;
 	long r = IoPlain;
 
-	if (words > 16 && !(mem = malloc(3 * s->bytes)))
+	if (words > 16 && !(mem = runtime_alloc(3 * s->bytes)))
 		return IoPlain;
 	for (int i = 0; i < 3; i++)
 		s->saved[i] = mem + (size_t)i * words;
@@ -329,7 +329,7 @@ static long selectparked(struct sets *s, const struct iocall *c, int64_t ns)
 			save(s, true);
 	}
 	if (mem != few)
-		free(mem);
+		runtime_free(mem, 3 * s->bytes);
 	return r;
 }
 

@@ -73,7 +73,7 @@ void runtime_settls(char **envp, char *argv0)
 	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g + sizeof runtime_ends;
 }
 
-const char *runtime_checklibc(void)
+cold const char *runtime_checklibc(void)
 {
 	struct block *b = self();
 

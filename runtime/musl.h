@@ -85,8 +85,9 @@ enum { FirstTid = 1 << 22 }; /* goroutines'; the kernel's are below: its pid_max
 enum { SigCancel = 33, SigSynccall = 34 };
 enum { TsdKeys = PTHREAD_KEYS_MAX };
 
-hidden void __tl_lock(void);
-hidden void __tl_unlock(void);
+/* Weak, lest ld take the first member that defines them, membarrier's: __pthread_create's has them too. */
+optional hidden void __tl_lock(void);
+optional hidden void __tl_unlock(void);
 optional hidden void __testcancel(void);
 hidden void __vm_lock(void);
 hidden void __vm_unlock(void);

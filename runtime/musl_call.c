@@ -146,7 +146,7 @@ static void waitword(volatile int *addr, int val, bool private)
 	runtime_unlockosthread();
 }
 
-seam void __wait(volatile int *addr, volatile int *waiters, int val, int priv)
+seam cold void __wait(volatile int *addr, volatile int *waiters, int val, int priv)
 {
 	for (int spins = 100; spins && (!waiters || !*waiters); spins--) {
 		if (*addr != val)

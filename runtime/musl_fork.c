@@ -104,7 +104,7 @@ static void forkfreelocks(void)
 	runtime_forksynccall();
 }
 
-void runtime_forklibc(g *gp, int32_t was)
+cold void runtime_forklibc(g *gp, int32_t was)
 {
 	forkthread(gp ? (struct block *)gp->m->g0->sched.tp : self());
 	forkfreelocks();
@@ -147,7 +147,7 @@ uint64_t runtime_handlers(void)
  * What waits with the goroutine goes on waiting in the new program. No thread is
  * made meanwhile: that would fail, and an m would report it.
  */
-weakseam int execve(const char *path, char *const *argv, char *const *envp)
+weakseam cold int execve(const char *path, char *const *argv, char *const *envp)
 {
 	g *gp = goroutine();
 	bool ours = !getg() || gp; /* else this is a child of vfork */

@@ -29,7 +29,7 @@ static int32_t sleepers;
 
 hidden int __pthread_mutex_trylock(pthread_mutex_t *m);
 
-static int32_t kernelsleep(int32_t *word, int32_t val, bool private, int64_t ns)
+static cold int32_t kernelsleep(int32_t *word, int32_t val, bool private, int64_t ns)
 {
 	struct timespec ts = {ns / 1000000000, ns % 1000000000};
 	g *gp = goroutine();
@@ -213,7 +213,7 @@ static int32_t unlist(struct mutexobj *m, struct block *b, int32_t new)
 	return old;
 }
 
-static noinline int unlockowned(struct mutexobj *m)
+static noinline cold int unlockowned(struct mutexobj *m)
 {
 	struct block *b = self();
 	int32_t type = m->type, waiters = load_rlx(&m->waiters), old = load_rlx(&m->lock), new = 0;
@@ -359,7 +359,7 @@ weakseam int pthread_rwlock_unlock(pthread_rwlock_t *rw)
 /* ---- spin lock ---- */
 
 /* The owner may be a goroutine that waits for this very p. */
-static noinline void giveway(void)
+static noinline cold void giveway(void)
 {
 	g *gp = goroutine();
 
@@ -397,7 +397,7 @@ weakseam void thrd_yield(void)
 
 enum { OnceNew, OnceRuns, OnceDone, OnceWaited }; /* pthread_once_t */
 
-static void onceundo(void *control)
+static cold void onceundo(void *control)
 {
 	if (xchg((int32_t *)control, OnceNew) == OnceWaited)
 		runtime_wordwake(control, INT32_MAX);
@@ -415,7 +415,7 @@ static void oncerun(int32_t *control, void (*init)(void))
 		runtime_wordwake(control, INT32_MAX);
 }
 
-static noinline int onceslow(int32_t *control, void (*init)(void))
+static noinline cold int onceslow(int32_t *control, void (*init)(void))
 {
 	for (;;) {
 		if (cas(control, OnceNew, OnceRuns)) {
@@ -448,7 +448,7 @@ seam void __acquire_ptc(void)
 	runtime_shortlock(&ptc);
 }
 
-seam void __inhibit_ptc(void)
+seam cold void __inhibit_ptc(void)
 {
 	runtime_shortlock(&ptc);
 }

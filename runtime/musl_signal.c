@@ -27,7 +27,7 @@ void runtime_givepending(g *gp)
 			runtime_signalthread(gp, sig);
 }
 
-static int killself(int sig)
+static cold int killself(int sig)
 {
 	return (unsigned)sig < _NSIG ? runtime_signalself(sig) : -EINVAL;
 }

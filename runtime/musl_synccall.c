@@ -43,7 +43,7 @@ static void syncpost(uint32_t *word, uint32_t v)
 	runtime_futexwakeup(word, 1);
 }
 
-static void synchandler(int sig, siginfo_t *si, void *uc)
+static cold void synchandler(int sig, siginfo_t *si, void *uc)
 {
 	struct caught me = {0, NULL};
 	uint32_t order;
@@ -136,7 +136,7 @@ void runtime_forksynccall(void)
 	memset(&call, 0, sizeof call);
 }
 
-seam void __synccall(void (*func)(void *), void *arg)
+seam cold void __synccall(void (*func)(void *), void *arg)
 {
 	g *gp = getg();
 

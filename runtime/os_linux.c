@@ -64,17 +64,27 @@ static int32_t quotacpus(const char *s)
 	return (int32_t)((quota + period - 1) / period);
 }
 
+/* Cuts the last part off, with its slash. */
+static void parent(char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 0 && dir[--n] != '/')
+		;
+	dir[n] = 0;
+}
+
 /* The smallest cpu.max from the process's cgroup (v2) up to the root; 0: none. */
 static noinline int32_t readcgroup(void)
 {
 	char self[512], path[640], max[64];
 	int32_t least = 0;
-	char *dir, *slash;
+	char *dir;
 
-	if (!slurp("/proc/self/cgroup", self, sizeof self) || strncmp(self, "0::/", 4))
+	if (!slurp("/proc/self/cgroup", self, sizeof self) || memcmp(self, "0::/", 4))
 		return 0;
 	dir = self + 3;
-	dir[strcspn(dir, "\n")] = 0;
+	dir[runtime_span(dir, SIZE_MAX, '\n')] = 0;
 	for (;;) {
 		int32_t n;
 
@@ -82,9 +92,9 @@ static noinline int32_t readcgroup(void)
 		if (slurp(path, max, sizeof max) && (n = quotacpus(max)) > 0 &&
 		    (!least || n < least))
 			least = n;
-		if (!(slash = strrchr(dir, '/')))
+		if (!*dir)
 			return least;
-		*slash = 0;
+		parent(dir);
 	}
 }
 
@@ -100,7 +110,8 @@ static int32_t countcpus(unsigned long *mask, size_t size)
 	int32_t cpus = 0;
 
 	for (long i = 0; i < n / (long)sizeof *mask; i++)
-		cpus += __builtin_popcountl(mask[i]);
+		for (unsigned long w = mask[i]; w; w &= w - 1)
+			cpus++; /* the builtin would call libgcc */
 	return cpus;
 }
 

@@ -33,8 +33,19 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+/* How many of s's first n characters come before the first c or the end. Libc's are long. */
+static inline size_t runtime_span(const char *s, size_t n, char c)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] && s[i] != c)
+		i++;
+	return i;
+}
+
 #define nelem(a) (sizeof(a) / sizeof((a)[0]))
 #define noinline __attribute__((noinline))
+#define cold __attribute__((cold)) /* built small, in the files that are built fast */
 /*
  * Large and seldom touched: kept apart, so that the small things of .bss share few pages. What
  * the boot does touch of it is next to .bss. See tools/gocrt.ld.
@@ -350,6 +361,12 @@ void *runtime_persistenttry(size_t n, size_t align);   /* the same, NULL when ou
 void runtime_forkpersist(void); /* in a child of fork, as all runtime_fork*() */
 void runtime_mallocinit(void);
 
+/* ---- runtime/alloc.c ---- */
+void *runtime_alloc(size_t n); /* at a cache line's begin, not zeroed; NULL when out of memory. n > 0 */
+void runtime_free(void *p, size_t n); /* n as it was asked for */
+void runtime_allocinit(void);
+void runtime_forkalloc(void);
+
 /* ---- runtime/gc.c ---- */
 void runtime_gcinit(void);
 extern int32_t runtime_gcpercent;
@@ -361,7 +378,7 @@ void runtime_cpusignalend(m *mp);
 bool runtime_iscpusignal(const siginfo_t *si);
 
 /* ---- runtime/lock_futex.c ---- */
-enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankPoll, RankSched, RankGfree, RankStack, RankPersist, RankPrint };
+enum lockrank { RankNone, RankAllg, RankGoTimer, RankChan, RankTimer, RankSema, RankPoll, RankSched, RankGfree, RankStack, RankAlloc, RankPersist, RankPrint };
 void runtime_lockinit(mutex *l, enum lockrank rank);
 void runtime_lock(mutex *l);
 void runtime_unlock(mutex *l);

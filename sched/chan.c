@@ -18,7 +18,6 @@
 #include "chan.h"
 #include "park.h"
 
-#include <stdlib.h>
 
 /* ---- lock, slow ---- */
 
@@ -133,8 +132,8 @@ go_chan *go_chan_make(size_t elemsize, size_t cap)
 
 	enter("go_chan_make");
 	if (cap <= PTRDIFF_MAX && !__builtin_mul_overflow(elemsize, cap, &n) &&
-	    n <= PTRDIFF_MAX - 2 * ChanHead)
-		c = aligned_alloc(ChanHead, ChanHead + ((n + ChanHead - 1) & -(size_t)ChanHead));
+	    n <= PTRDIFF_MAX - ChanHead)
+		c = runtime_alloc(ChanHead + n);
 	if (unlikely(!c))
 		go_panic("makechan: size out of range");
 	*c = (go_chan){.elemsize = elemsize, .cap = cap};
@@ -143,9 +142,11 @@ go_chan *go_chan_make(size_t elemsize, size_t cap)
 
 void go_chan_free(go_chan *c)
 {
-	if (DEBUG && c && (c->lock || waiting(&c->sendq) || waiting(&c->recvq)))
+	if (!c)
+		return;
+	if (DEBUG && (c->lock || waiting(&c->sendq) || waiting(&c->recvq)))
 		runtime_throw("go_chan_free of a channel in use");
-	free(c);
+	runtime_free(c, ChanHead + c->elemsize * c->cap);
 }
 
 /* ---- send ---- */
@@ -348,7 +349,7 @@ static struct sudog **takeall(struct sudog **q, struct sudog **tail, size_t zero
 	return tail;
 }
 
-void go_chan_close(go_chan *c)
+cold void go_chan_close(go_chan *c)
 {
 	struct sudog *list = NULL, **tail = &list, *next;
 

@@ -27,6 +27,7 @@ uint32_t runtime_forks;
 void runtime_forkwipe(void)
 {
 	runtime_forkpersist();
+	runtime_forkalloc();
 	runtime_forkstacks();
 	runtime_forksema();
 	runtime_forkallgs();

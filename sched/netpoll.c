@@ -350,7 +350,7 @@ bool runtime_iowaiting(g *gp)
 	return v == Preparing || v == Parked;
 }
 
-bool runtime_iointerrupt(g *gp)
+cold bool runtime_iointerrupt(g *gp)
 {
 	uint64_t v = load(&gp->iowait);
 	struct glist l = {0};

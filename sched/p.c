@@ -40,6 +40,7 @@ void runtime_schedinit(void)
 	lockinits();
 	runtime_stackinit();
 	runtime_mallocinit();
+	runtime_allocinit();
 	runtime_m0.tid = runtime_libctid();
 	runtime_mcommoninit(&runtime_m0, runtime_sched.mnext++);
 	runtime_sched.mainm = &runtime_m0;

@@ -81,7 +81,7 @@ static bool growall(void)
 }
 
 /* False: out of memory. */
-bool runtime_addallg(g *gp)
+cold bool runtime_addallg(g *gp)
 {
 	bool room;
 
@@ -123,7 +123,7 @@ bool runtime_allgstry(void (*fn)(g *, void *), void *arg)
 }
 
 /* All that exist less those on free lists; exact only when nobody is at it. */
-int runtime_gcount(void)
+cold int runtime_gcount(void)
 {
 	int64_t n;
 
@@ -283,7 +283,7 @@ static inline void startwith(g *gp, uintptr_t hi, void *arg)
 }
 
 /* The main goroutine, from rt0_go on g0, into P0's queue. */
-void runtime_newproc(void (*const *fn)(void *))
+cold void runtime_newproc(void (*const *fn)(void *))
 {
 	g *g0 = getg(), *gp;
 
@@ -338,7 +338,7 @@ void go(void (*fn)(void *), void *arg)
 	queuenew(new);
 }
 
-void go_stack(size_t bytes, void (*fn)(void *), void *arg)
+cold void go_stack(size_t bytes, void (*fn)(void *), void *arg)
 {
 	g *new = mustnewg("go_stack", bytes, fn, (uintptr_t)__builtin_return_address(0));
 
@@ -347,7 +347,7 @@ void go_stack(size_t bytes, void (*fn)(void *), void *arg)
 }
 
 /* fn(&copy of data) on a new goroutine, on whose stack the copy is. */
-void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n,
+cold void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n,
 		       uintptr_t pc)
 {
 	g *new = mustnewg(call, 0, fn, pc);
@@ -653,7 +653,7 @@ int go_num_cpu(void)
 	return runtime_ncpu;
 }
 
-void go_set_name(const char *name)
+cold void go_set_name(const char *name)
 {
 	g *gp = runtime_need_g("go_set_name");
 	size_t n = name ? strlen(name) : 0;

@@ -17,7 +17,7 @@
  * Half of a full ring and gp go to the global list, as one batch.
  * Runs on the p's m. False: a thief made room meanwhile.
  */
-static noinline bool runqputslow(p *pp, g *gp, uint32_t h, uint32_t t)
+static noinline cold bool runqputslow(p *pp, g *gp, uint32_t h, uint32_t t)
 {
 	enum { Half = RunqSize / 2 };
 	g *batch[Half + 1];
@@ -97,7 +97,7 @@ void runtime_runqspawn(p *pp, g *gp)
 }
 
 /* Runs on pp's m. */
-void runtime_runqage(p *pp)
+cold void runtime_runqage(p *pp)
 {
 	g *next = xchg(&pp->runnext, NULL), *gp;
 

@@ -27,7 +27,6 @@
  */
 #include "chan.h"
 
-#include <stdlib.h>
 
 enum { MaxCases = 65536, SmallCases = 64 };
 
@@ -258,7 +257,7 @@ static int choose(const struct call *a, size_t n)
 /* ---- the call ---- */
 
 /* No case has a channel. */
-static int nochannel(size_t n, int64_t timeout)
+static cold int nochannel(size_t n, int64_t timeout)
 {
 	if (timeout < 0)
 		for (;;)
@@ -299,18 +298,19 @@ static noinline int selectsmall(const go_case *cases, size_t n, int64_t timeout)
 	return choose(&a, n);
 }
 
-static noinline int selectbig(const go_case *cases, size_t n, int64_t timeout)
+static noinline cold int selectbig(const go_case *cases, size_t n, int64_t timeout)
 {
 	struct call a = {.cases = cases};
+	size_t bytes = n * (sizeof *a.waits + sizeof *a.order);
 	int i;
 
-	a.waits = malloc(n * (sizeof *a.waits + sizeof *a.order));
+	a.waits = runtime_alloc(bytes);
 	if (!a.waits)
 		go_panic("out of memory: select of %zu cases", n);
 	a.order = (uint32_t *)(a.waits + n);
 	a.when = deadline(timeout);
 	i = listcases(&a, n) ? choose(&a, n) : nochannel(n, timeout);
-	free(a.waits);
+	runtime_free(a.waits, bytes);
 	return i;
 }
 

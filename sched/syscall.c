@@ -134,7 +134,7 @@ static inline bool unheard(g *gp, long nr, long r)
 }
 
 /* call(nr, ...) on the running goroutine, with the p let go of meanwhile. */
-long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f)
+cold long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f)
 {
 	g *gp = getg();
 	uint8_t before = gp->sighandled;

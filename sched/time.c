@@ -319,7 +319,7 @@ void runtime_movetimers(p *from, p *to)
 }
 
 /* Sleeps and timeouts are over with their goroutines. No heap was being changed. */
-void runtime_forktimers(void)
+cold void runtime_forktimers(void)
 {
 	memset(&sleeper, 0, sizeof sleeper);
 	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {

@@ -12,7 +12,6 @@
  */
 #include "sched.h"
 
-#include <stdlib.h>
 
 struct go_timer {
 	struct timer t; /* arg is the go_timer */
@@ -57,17 +56,17 @@ static int64_t after(int64_t ns)
 /* c becomes its own. */
 static go_timer *make(void (*fire)(struct timer *, int64_t), go_chan *c)
 {
-	go_timer *gt = calloc(1, sizeof *gt);
+	go_timer *gt = runtime_alloc(sizeof *gt);
 
 	if (!gt) {
 		go_chan_free(c);
 		go_panic("out of memory: no timer");
 	}
+	*gt = (go_timer){.c = c};
 	runtime_lockinit(&gt->lock, RankGoTimer);
 	gt->t.fn = fire;
 	gt->t.arg = gt;
 	gt->t.lasting = true;
-	gt->c = c;
 	return gt;
 }
 
@@ -164,5 +163,5 @@ void go_timer_free(go_timer *gt)
 		return;
 	go_timer_stop(gt);
 	go_chan_free(gt->c);
-	free(gt);
+	runtime_free(gt, sizeof *gt);
 }
