@@ -10,6 +10,10 @@
 
 #include <stdlib.h>
 
+/* A program that has such objects links operator new, and that malloc. */
+#pragma weak malloc
+#pragma weak free
+
 struct end {
 	void (*fn)(void *);
 	void *object;
@@ -19,7 +23,7 @@ struct end {
 /* By what the compiler makes of a thread_local object that has a destructor. */
 __attribute__((visibility("default"))) int __cxa_thread_atexit_impl(void (*fn)(void *), void *object, void *dso)
 {
-	struct end *e = malloc(sizeof *e);
+	struct end *e = malloc ? malloc(sizeof *e) : NULL;
 
 	(void)dso; /* there is one, and it is not unloaded */
 	if (!e)
