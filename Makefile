@@ -28,10 +28,10 @@ B := build$(if $(filter-out 0,$(DEBUG)),/debug)
 
 WARN     = -Wall -Wextra -Werror
 CODEGEN  = -std=gnu11 -fPIE -fvisibility=hidden -ftls-model=local-exec \
-           -fno-stack-protector -fasynchronous-unwind-tables
+           -fno-stack-protector -fasynchronous-unwind-tables -ffunction-sections -fdata-sections
 INCLUDE  = -iquote rt0 -iquote runtime # not -I: runtime/unwind.h is not <unwind.h>
 DEPS     = -MMD -MP -MT $@ -MF $@.d
-CFLAGS   = -O2 -g -fno-reorder-functions -fno-align-jumps
+CFLAGS   = -O2 -g -fno-reorder-functions -fno-align-jumps -falign-functions=8
 RELEASE  = -DDEBUG=0
 CHECKED  = -DDEBUG=1 -O1
 
@@ -63,11 +63,9 @@ $1/lib/gocrt.o: $$(addprefix $1/obj/,$$(addsuffix .o,$$(basename $$(SRCS)))) \
 	@mkdir -p $$(@D)
 	$$(LD) -r -T tools/gocrt.ld -o $$@ $$(filter-out %/etext.o,$$(filter %.o,$$^)) $1/obj/rt0/etext.o
 	$$(OBJCOPY) --keep-global-symbols=tools/exports.txt $$@
-$1/obj/%.o: %.c Makefile tools/sections.awk
+$1/obj/%.o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(MUSLGCC) $$(CODEGEN) $$(WARN) $$(INCLUDE) $$(DEPS) $$(CFLAGS) $2 -S -o $$(@:.o=.s) $$<
-	@awk -v name=$$(subst /,_,$$*) -f tools/sections.awk $$(@:.o=.s) >$$(@:.o=.sections.s)
-	@$$(MUSLGCC) -c -o $$@ $$(@:.o=.sections.s)
+	$$(MUSLGCC) $$(CODEGEN) $$(WARN) $$(INCLUDE) $$(DEPS) $$(CFLAGS) $2 -c -o $$@ $$<
 $1/obj/%.o: %.S Makefile
 	@mkdir -p $$(@D)
 	$$(MUSLGCC) $$(INCLUDE) $$(DEPS) -g $2 -c -o $$@ $$<
@@ -81,11 +79,11 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	@mkdir -p $$(@D)
 	cp $$< $$@
 endef
-# What runs seldom, at the boot and at the end is built small.
+# What runs seldom, at the boot, at the end and around system calls is built small.
 COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc iocall_linux \
-       iodesc_linux iopoll_linux iowait_linux libccalls netpoll_linux sigaction sigroute spawn \
-       musl_cond musl_exit musl_fork musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
-       $(addprefix sched/,cond fork lockosthread m once p panic preempt rawcall rwmutex sysmon template timer)
+       iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls netpoll_linux sigaction sigroute spawn \
+       musl musl_call musl_cond musl_create musl_exit musl_file musl_fork musl_signal musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
+       $(addprefix sched/,cond fork lockosthread m netpoll once p panic preempt rawcall rwmutex sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))

@@ -44,6 +44,7 @@ static _Noreturn void waitforend(void)
 	}
 }
 
+__attribute__((section(".text.exit_seam"))) /* .text.exit is not with the others */
 seam _Noreturn void exit(int status)
 {
 	if (!first())
