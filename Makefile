@@ -80,11 +80,14 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 	cp $$< $$@
 endef
 # What runs seldom, at the boot, at the end and around system calls is built small.
-COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc iocall_linux \
-       iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls netpoll_linux sigaction sigroute spawn \
-       musl musl_call musl_cond musl_create musl_exit musl_file musl_fork musl_signal musl_synccall musl_thread musl_tsd os_linux print signal stack symtab threadend traceback unwind) \
+COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc \
+       iocall_linux iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls musl musl_call musl_cond \
+       musl_create musl_exit musl_file musl_fork musl_lock musl_signal musl_synccall musl_thread musl_tsd netpoll_linux \
+       os_linux print sigaction signal sigroute spawn stack symtab threadend traceback unwind) \
        $(addprefix sched/,cond fork lockosthread m netpoll once p panic preempt rawcall rwmutex sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os
+# An element is a few ns: alignment is felt.
+build/obj/sched/chan.o: CFLAGS += -falign-functions=16 -falign-jumps
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
