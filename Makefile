@@ -95,10 +95,10 @@ $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
 EXAMPLES := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c)) build/examples/httpd
 
-build/examples/%: examples/%.c $(addprefix build/,$(PRODUCTS))
+build/examples/%: examples/%.c examples/number.h $(addprefix build/,$(PRODUCTS))
 	@mkdir -p $(@D)
 	build/bin/gocrt-gcc $(WARN) -O2 -g -o $@ $<
-build/examples/httpd: $(wildcard examples/httpd/*.[ch]) $(addprefix build/,$(PRODUCTS))
+build/examples/httpd: $(wildcard examples/httpd/*.[ch]) examples/number.h $(addprefix build/,$(PRODUCTS))
 	@mkdir -p $(@D)
 	build/bin/gocrt-gcc $(WARN) -O2 -g -o $@ $(filter %.c,$^)
 

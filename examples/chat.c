@@ -22,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "number.h"
+
 enum { Waiting = 64 }; /* lines that a client may be behind, beside what its socket holds */
 
 struct line {
@@ -209,7 +211,7 @@ static int listen_on(int port)
 
 int main(int argc, char **argv)
 {
-	int listener = listen_on(argc > 1 ? atoi(argv[1]) : 7777);
+	int listener = listen_on(argc > 1 ? (int)number("port", argv[1], 0, 65535) : 7777);
 
 	signal(SIGPIPE, SIG_IGN);
 	events = chan_make(struct event, 0);

@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "number.h"
+
 static bool write_all(int fd, const char *s, size_t n)
 {
 	while (n > 0) {
@@ -62,7 +64,7 @@ static int listen_on(int port)
 
 int main(int argc, char **argv)
 {
-	int listener = listen_on(argc > 1 ? atoi(argv[1]) : 7777);
+	int listener = listen_on(argc > 1 ? (int)number("port", argv[1], 0, 65535) : 7777);
 
 	signal(SIGPIPE, SIG_IGN); /* a client that is gone is write's error */
 	for (;;) {

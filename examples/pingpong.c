@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "number.h"
+
 static chan(int) ping, pong;
 
 static void player(void *arg)
@@ -22,7 +24,7 @@ static void player(void *arg)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 100000;
+	int rounds = argc > 1 ? (int)number("rounds", argv[1], 1, 1000000000) : 100000;
 	int64_t start = go_nanotime();
 	int ball = 0;
 

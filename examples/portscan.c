@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "number.h"
+
 static struct sockaddr_in host;
 static int patience = 500;
 static chan(int) ports;
@@ -113,15 +115,15 @@ int main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "n:t:")) != -1) {
 		if (option == 'n')
-			workers = atoi(optarg);
+			workers = (int)number("-n", optarg, 1, 65535);
 		else if (option == 't')
-			patience = atoi(optarg);
+			patience = (int)number("-t", optarg, 0, 3600000);
 		else
 			usage();
 	}
 	if (argc - optind > 1 && sscanf(argv[optind + 1], "%d-%d", &first, &last) == 1)
 		last = first;
-	if (argc - optind > 2 || workers < 1 || first < 1 || last > 65535 || first > last)
+	if (argc - optind > 2 || first < 1 || last > 65535 || first > last)
 		usage();
 	find_host(optind < argc ? argv[optind] : "127.0.0.1");
 

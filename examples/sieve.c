@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "number.h"
+
 struct filter {
 	chan(int) in, out;
 	int prime;
@@ -34,7 +36,7 @@ static void pass_on(void *arg)
 
 int main(int argc, char **argv)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 10;
+	int count = argc > 1 ? (int)number("primes", argv[1], 1, 100000) : 10;
 	struct filter *filters = calloc((size_t)count, sizeof *filters);
 	chan(int) c = chan_make(int, 0);
 

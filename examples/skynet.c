@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "number.h"
+
 struct node {
 	chan(long) up;
 	long number, size;
@@ -19,6 +21,7 @@ static void node(void *arg)
 	struct node me = *(struct node *)arg, child[10];
 	chan(long) c;
 	long sum = 0;
+	int n = 0;
 
 	if (me.size == 1) {
 		chan_send(me.up, me.number);
@@ -26,10 +29,14 @@ static void node(void *arg)
 	}
 	c = chan_make(long, 10);
 	for (int i = 0; i < 10; i++) {
-		child[i] = (struct node){c, me.number + i * (me.size / 10), me.size / 10};
-		go(node, &child[i]);
+		long from = i * me.size / 10, to = (i + 1) * me.size / 10;
+
+		if (from == to)
+			continue; /* fewer than ten leaves */
+		child[n] = (struct node){c, me.number + from, to - from};
+		go(node, &child[n++]);
 	}
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < n; i++)
 		sum += chan_recv(c);
 	chan_free(c);
 	chan_send(me.up, sum);
@@ -37,7 +44,8 @@ static void node(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct node root = {chan_make(long, 1), 0, argc > 1 ? atol(argv[1]) : 1000000};
+	long leaves = argc > 1 ? number("leaves", argv[1], 1, 100000000) : 1000000;
+	struct node root = {chan_make(long, 1), 0, leaves};
 	int64_t start = go_nanotime();
 
 	go(node, &root);

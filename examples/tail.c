@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "number.h"
+
 struct line {
 	const char *name;
 	char *text; /* the printer's to free */
@@ -194,13 +196,13 @@ int main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "n:i:")) != -1) {
 		if (option == 'n')
-			last_lines = atoi(optarg);
+			last_lines = (int)number("-n", optarg, 0, 1000000000);
 		else if (option == 'i')
-			interval = atoi(optarg) * INT64_C(1000000);
+			interval = number("-i", optarg, 1, 3600000) * INT64_C(1000000);
 		else
 			usage();
 	}
-	if (optind == argc || last_lines < 0 || interval <= 0)
+	if (optind == argc)
 		usage();
 	lines = chan_make(struct line, 64);
 	for (; optind < argc; optind++)

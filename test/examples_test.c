@@ -208,6 +208,24 @@ static void prints(const char *path, const char *arg, const char *want)
 Test(sieve, finds_primes) { prints(EXAMPLE("sieve"), "8", "2\n3\n5\n7\n11\n13\n17\n19\n"); }
 Test(pingpong, counts_hits) { prints(EXAMPLE("pingpong"), "2000", "2000 hits\n"); }
 Test(skynet, adds_up) { prints(EXAMPLE("skynet"), "100000", "4999950000\n"); }
+Test(skynet, any_number_of_leaves) { prints(EXAMPLE("skynet"), "1234", "760761\n"); }
+
+/* What is no number ends with a message that names it. */
+Test(arguments, junk)
+{
+	static const char *const given[][2] = {{EXAMPLE("skynet"), "x"}, {EXAMPLE("skynet"), "0"},
+		{EXAMPLE("pingpong"), "-5"}, {EXAMPLE("sieve"), "7 "}, {EXAMPLE("echo"), "99999"},
+		{EXAMPLE("chat"), ""}, {EXAMPLE("httpd"), "-pfoo"}, {EXAMPLE("tail"), "-n1x"},
+		{EXAMPLE("portscan"), "-t-1"}};
+
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		struct run r = run_list(NULL, (const char *const[]){given[i][0], given[i][1], NULL});
+
+		cr_expect_eq(r.status, 2, "%s %s: %d", given[i][0], given[i][1], r.status);
+		cr_expect(strstr(r.err, "is not a number from"), "%s %s: %s", given[i][0], given[i][1], r.err);
+		run_free(&r);
+	}
+}
 
 Test(workers, lose_patience)
 {

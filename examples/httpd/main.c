@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "httpd.h"
+#include "../number.h"
 
 atomic_bool stopping;
 int64_t patience = 30 * Second;
@@ -175,13 +176,13 @@ int main(int argc, char **argv)
 		if (option == 'a')
 			address = optarg;
 		else if (option == 'p')
-			port = atoi(optarg);
+			port = (int)number("-p", optarg, 0, 65535);
 		else if (option == 't')
 			patience = (int64_t)(atof(optarg) * (double)Second);
 		else
 			usage();
 	}
-	if (argc - optind > 1 || port < 0 || port > 65535 || patience < Second / 1000)
+	if (argc - optind > 1 || patience < Second / 1000)
 		usage();
 	if (optind < argc)
 		root = argv[optind];
