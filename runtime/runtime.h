@@ -125,6 +125,7 @@ struct g {
 	uint8_t waitreason; /* of type waitreason, while Gwaiting */
 	bool trimmed;	    /* while dead: its stack was given back */
 	bool deep;	    /* its stack is known to have gone deep: trim it at the end */
+	bool usedup;	    /* while on the global queue: it is there since its slice was used up */
 	uint8_t sizeclass;  /* of the stack, see stack.c */
 	bool guarded;	    /* the stack has a guard; else a canary word */
 	g *schedlink;	    /* next on the run queue or free list that the g is on */
@@ -257,7 +258,7 @@ struct p {
 	uint32_t nswitch;     /* direct switches, for the every-so-often checks */
 	bool globalfirst;     /* the next schedule looks at the global queue first; its m's */
 	bool globalwas;	      /* the last one did, and does not do so twice running */
-	bool duewas;	      /* it gave way to timers that were due, and does not do so twice running */
+	uint8_t duewas;	      /* how often running it gave way to timers that were due; at most DueFirst times */
 	uint64_t goidcache, goidcacheend;
 	p *stealfrom;	    /* whom its m looked at last to steal from, */
 	uint32_t stealtick; /* and how far that one was */

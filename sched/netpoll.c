@@ -197,7 +197,7 @@ static void timedout(struct timer *t, int64_t now)
 
 	(void)now;
 	if (claim(gp, ticket, PollTimeout, &parked) && parked)
-		runtime_ready(gp, false);
+		runtime_readydue(gp);
 }
 
 /* Links w to its descriptor; false: that has changed since it was found not ready. */

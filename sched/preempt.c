@@ -148,6 +148,7 @@ void runtime_asyncpreempt2(struct savedregs *r)
 		runtime_throw("preempted while holding locks");
 	if (gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep)
 		gp->deep = true;
+	gp->usedup = true;
 	store_rlx(&gp->status, Grunnable);
 	runtime_mcall(runtime_gosched0);
 }

@@ -518,6 +518,7 @@ void runtime_gosched0(g *gp)
 
 	gp->m = NULL;
 	mp->curg = NULL;
+	gp->usedup |= load_rlx(&mp->p->preempt);
 	runtime_lock(&runtime_sched.lock);
 	runtime_globrunqput(gp);
 	runtime_unlock(&runtime_sched.lock);

@@ -285,6 +285,7 @@ g *runtime_globrunqwired(void)
 		s->runqtail = prev;
 	store_rlx(&s->runqsize, s->runqsize - 1);
 	gp->schedlink = NULL;
+	gp->usedup = false;
 	return gp;
 }
 
@@ -298,10 +299,14 @@ static g *globpop(void)
 		s->runqtail = NULL;
 	store_rlx(&s->runqsize, s->runqsize - 1);
 	gp->schedlink = NULL;
+	gp->usedup = false;
 	return gp;
 }
 
-/* pp's fair share, at most max (0: half a ring): one is returned, the rest goes to pp's ring. */
+/*
+ * pp's fair share, at most max (0: half a ring): one is returned, the rest goes to pp's ring. Not who
+ * used his slice up: in the ring he would be before those that are woken by then, for a slice each.
+ */
 g *runtime_globrunqget(p *pp, int32_t max)
 {
 	int32_t size = runtime_sched.runqsize, n;
@@ -317,7 +322,7 @@ g *runtime_globrunqget(p *pp, int32_t max)
 	if (n > RunqSize / 2)
 		n = RunqSize / 2;
 	gp = globpop();
-	while (--n > 0)
+	while (--n > 0 && !runtime_sched.runqhead->usedup)
 		runtime_runqput(pp, globpop(), false);
 	return gp;
 }

@@ -86,6 +86,7 @@ _Noreturn void runtime_schedule(void);
 _Noreturn void runtime_execute(g *gp, bool inherit);
 g *runtime_findrunnable(bool *inherit); /* blocks until there is one */
 void runtime_ready(g *gp, bool next);
+void runtime_readydue(g *gp); /* the time that it slept for is over; on an m with a p */
 void runtime_readyforeign(g *gp); /* the same from a thread without a p */
 void runtime_wakep(void);
 void runtime_injectglist(struct glist *l); /* parked gs become runnable; with a p or without */

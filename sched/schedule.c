@@ -22,6 +22,8 @@
 #include "netpoll.h"
 #include "signals.h"
 
+enum { DueFirst = 8 };
+
 /*
  * gp, parked and in the caller's hand, becomes runnable on this p. There is none in a signal
  * handler that struck an m without.
@@ -41,6 +43,15 @@ void runtime_ready(g *gp, bool next)
 	}
 	runtime_runqput(pp, gp, next);
 	runtime_wakep();
+}
+
+/*
+ * By a timer: behind those that were due before. But where a slice was used up just now, before those
+ * in the ring that may use theirs up, too.
+ */
+void runtime_readydue(g *gp)
+{
+	runtime_ready(gp, getg()->m->p->globalfirst);
 }
 
 /*
@@ -248,15 +259,18 @@ static g *pollget(p *pp)
  * through runnext are one execute to schedtick: their turns are counted by
  * nextlocal and endslice, which leave a mark. It counts every other time: whoever uses up his slice
  * goes to the global queue, and would else be back before the ring had a turn. Nor when timers
- * were due just now, if that was not so the last time: a sleeper beside loops waits for one slice, not two.
+ * were due just now, unless they have been again and again: a sleeper beside loops waits for one
+ * slice, not two.
  */
 static bool globalturn(p *pp, bool due)
 {
 	bool turn = pp->globalfirst && !pp->globalwas;
 
-	pp->duewas = turn && due && !pp->duewas;
-	if (pp->duewas)
+	if (turn && due && pp->duewas < DueFirst) {
+		pp->duewas++;
 		return false;
+	}
+	pp->duewas = 0;
 	pp->globalfirst = false;
 	pp->globalwas = turn;
 	return turn || pp->schedtick % 61 == 0;

@@ -444,7 +444,7 @@ void runtime_timerwake(int64_t when)
 static void wakesleeper(struct timer *t, int64_t now)
 {
 	(void)now;
-	runtime_ready(t->arg, false); /* behind those that were due before */
+	runtime_readydue(t->arg);
 }
 
 /* Once the sleeper is saved and nothing can ready it too early. */

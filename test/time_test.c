@@ -58,6 +58,7 @@ void runtime_netpoll(int64_t ns, struct glist *l) { (void)ns, (void)l; }
 void runtime_startwatch(void) {}
 void runtime_startm(p *pp, bool spinning) { (void)pp, (void)spinning; }
 void runtime_ready(g *gp, bool next) { (void)gp, (void)next; }
+void runtime_readydue(g *gp) { (void)gp; }
 void runtime_goready(g *gp) { (void)gp; }
 _Noreturn void runtime_fatal(const char *msg) { (void)msg; abort(); }
 

@@ -35,15 +35,14 @@ static int64_t cputime(void)
 }
 
 /*
- * A sleep of 1 ms beside a tight loop, on one P: what the loop gets meanwhile. The median and CPU
+ * A sleep of 1 ms beside n tight loops, on one P: what the loops get meanwhile. The median and CPU
  * time, for the machine may be busy with others.
  */
-static void fair(void)
+static void beside(int n)
 {
 	int64_t took[21];
 
-	go_maxprocs(1); /* with more than there are CPUs, it is the kernel that is fair or not */
-	start(1, loops);
+	start(n, loops);
 	for (size_t i = 0; i < nelem(took); i++) {
 		int64_t t = cputime();
 
@@ -53,8 +52,15 @@ static void fair(void)
 	end();
 	qsort(took, nelem(took), sizeof *took, ascending);
 	if (took[nelem(took) / 2] > 25 * MS) /* 12 to 16 on an idle machine */
-		dprintf(2, "a sleep of 1 ms took %ld us\n", (long)(took[nelem(took) / 2] / 1000));
+		dprintf(2, "a sleep of 1 ms beside %d took %ld us\n", n, (long)(took[nelem(took) / 2] / 1000));
 	CHECK(took[nelem(took) / 2] <= 25 * MS);
+}
+
+static void fair(void)
+{
+	go_maxprocs(1); /* with more than there are CPUs, it is the kernel that is fair or not */
+	beside(1);
+	beside(5);
 }
 
 /* Without preemption the sleeper waits for the loop, on one P. */
