@@ -2,20 +2,26 @@
 /*
  * mutex.c - go_mutex, with the rules of Go's sync.Mutex.
  *
- * _state is Locked, Woken, Starving and above them the number of waiters. In
+ * _state is who holds it, Woken, Starving and above them the number of waiters. In
  * normal mode a woken waiter competes with those that come by and are running
  * already, who mostly win; it queues at the head when it loses. One that has
  * waited for a millisecond switches the mutex to starvation mode: then unlock
  * hands it over to the first waiter and newcomers queue, until the last waiter
  * or one that waited less gets it.
  *
- * Unlike Go's, unlock changes _state once: a mutex may be freed as soon as
- * somebody else could take it, so nothing may be touched after that unless a
- * counted waiter is bound to wait for our semaphore.
+ * Who takes a mutex that nobody waits for sets Locked alone; whenever there is more
+ * in _state, Contended is set besides for as long as the mutex is held: by who takes
+ * it, or by the first to queue behind. Unlock counts Locked off, which costs less
+ * than a cas: what is left is 0, and the mutex is free, or has Contended, and
+ * the mutex is still held until unlockslow has chosen whom to wake. Unlike in Go it
+ * so becomes free by one change: a mutex may be freed as soon as somebody else could
+ * take it, and nothing may be touched after that unless a counted waiter is
+ * bound to wait for our semaphore.
  */
 #include "sched.h"
 
-enum { Locked = 1, Woken = 2, Starving = 4, Shift = 3, StarveNs = 1000 * 1000 };
+enum { Locked = 1, Contended = 2, Held = Locked | Contended, Woken = 4, Starving = 8, Shift = 4 };
+enum { StarveNs = 1000 * 1000 };
 enum { ActiveSpin = 4, SpinCount = 30 };
 
 /* Spinning helps when the holder runs on another CPU and we keep no one from ours. */
@@ -35,26 +41,34 @@ static void spin(void)
 		procyield();
 }
 
+/* Whether one that comes by may take it. */
+static inline bool mayhave(int32_t state)
+{
+	return !(state & (Held | Starving));
+}
+
+/* The state once it is taken. */
+static inline int32_t taken(int32_t old)
+{
+	return old | (old ? Held : Locked);
+}
+
 /* What an attempt with this state seen would make of it. */
 static int32_t attempt(int32_t old, bool starving, bool awoke)
 {
-	int32_t new = old;
+	int32_t rest = awoke ? old & ~Woken : old;
 
-	if (!(old & Starving))
-		new |= Locked;
-	if (old & (Locked | Starving))
-		new += 1 << Shift;
-	if (starving && (old & Locked))
-		new |= Starving;
-	if (awoke)
-		new &= ~Woken;
-	return new;
+	if (mayhave(old))
+		return taken(rest);
+	if (old & Held)
+		rest |= Contended | (starving ? Starving : 0);
+	return rest + (1 << Shift);
 }
 
 /* In starvation mode the mutex was handed to us: note it, and end the mode if it may end. */
 static void takehandoff(go_mutex *m, int32_t old, bool starving)
 {
-	int32_t delta = Locked - (1 << Shift);
+	int32_t delta = Held - (1 << Shift);
 
 	if (!starving || old >> Shift == 1)
 		delta -= Starving;
@@ -71,7 +85,7 @@ static noinline void lockslow(go_mutex *m)
 		int32_t old = load_rlx(&m->_state);
 		bool lifo;
 
-		if ((old & (Locked | Starving)) == Locked && canspin(iter)) {
+		if (old & Held && !(old & Starving) && canspin(iter)) {
 			if (!awoke && !(old & Woken) && old >> Shift &&
 			    cas(&m->_state, old, old | Woken))
 				awoke = true;
@@ -81,7 +95,7 @@ static noinline void lockslow(go_mutex *m)
 		}
 		if (!cas(&m->_state, old, attempt(old, starving, awoke)))
 			continue;
-		if (!(old & (Locked | Starving)))
+		if (mayhave(old))
 			return;
 		lifo = waitstart != 0;
 		if (!lifo)
@@ -98,23 +112,34 @@ static noinline void lockslow(go_mutex *m)
 	}
 }
 
-/* 0 to Locked, or back, if it can be done at once. */
-static inline bool swap(go_mutex *m, int32_t from, int32_t to)
+/* It is not just free. */
+static noinline void lockmore(go_mutex *m)
+{
+	int32_t old = load_rlx(&m->_state);
+
+	if (runtime_alone() && mayhave(old))
+		store_rlx(&m->_state, taken(old));
+	else
+		lockslow(m);
+}
+
+/* 0 to Locked, if it is 0. */
+static inline bool trytake(go_mutex *m)
 {
 	if (runtime_alone()) {
-		if (unlikely(load_rlx(&m->_state) != from))
+		if (unlikely(load_rlx(&m->_state) != 0))
 			return false;
-		store_rlx(&m->_state, to);
+		store_rlx(&m->_state, Locked);
 		return true;
 	}
-	return cas(&m->_state, from, to);
+	return cas(&m->_state, 0, Locked);
 }
 
 void go_mutex_lock(go_mutex *m)
 {
 	runtime_need_g("go_mutex_lock");
-	if (unlikely(!swap(m, 0, Locked)))
-		lockslow(m);
+	if (unlikely(!trytake(m)))
+		lockmore(m);
 }
 
 bool go_mutex_trylock(go_mutex *m)
@@ -122,36 +147,59 @@ bool go_mutex_trylock(go_mutex *m)
 	int32_t old = load_rlx(&m->_state);
 
 	runtime_need_g("go_mutex_trylock");
-	return !(old & (Locked | Starving)) && cas_acq(&m->_state, old, old | Locked);
+	return mayhave(old) && cas_acq(&m->_state, old, taken(old));
 }
 
+/* Somebody waits, and nobody is on the way to it yet. */
+static inline bool mustwake(int32_t state)
+{
+	return state >> Shift && !(state & Woken);
+}
+
+/* Contended, and still held, unless unlock was called once too often. */
 static noinline void unlockslow(go_mutex *m)
 {
-	for (;;) {
-		int32_t old = load_rlx(&m->_state), new = old & ~Locked;
-		bool wake = old >> Shift && !(old & Woken);
+	int32_t old, new;
 
-		if (!(old & Locked))
-			runtime_fatal("sync: unlock of unlocked mutex");
-		if (old & Starving) {
-			if (!cas(&m->_state, old, new))
-				continue;
-			runtime_semrelease(&m->_sema, true);
-			return;
-		}
-		if (wake)
+	do {
+		old = load_rlx(&m->_state);
+		new = old & ~Held;
+		if (!(old & Starving) && mustwake(old))
 			new = (new - (1 << Shift)) | Woken;
-		if (!cas(&m->_state, old, new))
-			continue;
-		if (wake)
-			runtime_semrelease(&m->_sema, false);
-		return;
+	} while (!cas(&m->_state, old, new));
+	if (old & Starving || mustwake(old))
+		runtime_semrelease(&m->_sema, old & Starving);
+}
+
+/* Locked is counted off, or still to be with one p, and there is more. */
+static noinline void unlockmore(go_mutex *m)
+{
+	bool alone = runtime_alone();
+	int32_t old = load_rlx(&m->_state);
+
+	if (!!(old & Locked) != alone)
+		runtime_fatal("sync: unlock of unlocked mutex");
+	if (alone && !(old & Starving) && !mustwake(old))
+		store_rlx(&m->_state, old & ~Held);
+	else
+		unlockslow(m);
+}
+
+/* Locked to 0 if it is all; with several ps it is counted off all the same. */
+static inline bool tryfree(go_mutex *m)
+{
+	if (runtime_alone()) {
+		if (unlikely(load_rlx(&m->_state) != Locked))
+			return false;
+		store_rlx(&m->_state, 0);
+		return true;
 	}
+	return xadd(&m->_state, -Locked) == 0;
 }
 
 void go_mutex_unlock(go_mutex *m)
 {
 	runtime_need_g("go_mutex_unlock");
-	if (unlikely(!swap(m, Locked, 0)))
-		unlockslow(m);
+	if (unlikely(!tryfree(m)))
+		unlockmore(m);
 }

@@ -4,7 +4,7 @@
 #   make model [MODELS=select]     about a minute, up to 1 GB
 #   make model LONG=1              some five minutes and 10 GB more
 
-MODELS = idle park select
+MODELS = idle mutex park select
 
 .PHONY: model
 model:
