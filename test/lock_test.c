@@ -103,9 +103,9 @@ Test(lock, holder_keeps_others_out)
 
 	runtime_lock(&lock);
 	pthread_create(&t, NULL, takes, NULL);
-	runtime_usleep(20000);
+	while (load(&lock.key) != 2) /* held and slept on */
+		runtime_usleep(1000);
 	cr_expect_eq(load(&counter), 0);
-	cr_expect_eq(load(&lock.key), 2u, "held and slept on");
 	runtime_unlock(&lock);
 	pthread_join(t, NULL);
 	cr_expect_eq(counter, 1);
