@@ -92,6 +92,7 @@ optional hidden void __testcancel(void);
 hidden void __vm_lock(void);
 hidden void __vm_unlock(void);
 long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
+extern volatile int __eintr_valid_flag;
 void __wait(volatile int *addr, volatile int *waiters, int val, int priv);
 int __pthread_mutex_lock(pthread_mutex_t *m);
 int __pthread_mutex_unlock(pthread_mutex_t *m);

@@ -43,6 +43,7 @@ struct pollwait { /* one goroutine waiting for one descriptor; on its stack */
 	bool linked;		 /* on pd's list; under pd's lock */
 	bool woken;		 /* by an edge, and it owes the next waiter a look */
 	struct pollwait *next, *prev;
+	const void *key;	 /* what it waits for, in place of a descriptor */
 	g *gp;
 	uint64_t ticket;
 };
@@ -50,6 +51,10 @@ void runtime_polldescinit(void);
 struct polldesc *runtime_polldesc(int fd, bool make); /* NULL: none, no memory, or fd is out of range */
 int runtime_pollopen(struct polldesc *pd, int fd);
 enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline);
+struct polldesc *runtime_pollkey(const void *key);
+enum pollreason runtime_pollwaitkey(struct pollwait *w, int64_t deadline, enum waitreason why);
+void runtime_pollpost(const void *key, bool all);
+void runtime_pollpostall(void);
 void runtime_pollpass(struct pollwait *w);
 bool runtime_pollask(struct polldesc *pd, uint32_t dir);
 void runtime_pollasked(struct polldesc *pd, uint32_t dir);

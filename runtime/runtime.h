@@ -96,6 +96,7 @@ enum waitreason {
 	WaitPthreadRwlock,
 	WaitPthreadCond,
 	WaitPthreadBarrier,
+	WaitSemaphore,
 	WaitPthreadOnce,
 	WaitExit,
 	WaitChanRecv,

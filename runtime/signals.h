@@ -48,6 +48,10 @@ void runtime_forgetsignal(int sig);
 void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
 bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
 void runtime_sigpoll(void);
+/* runtime/musl_sem.c: posts by signal handlers and threads, left with sysmon */
+void runtime_sempoll(void);
+bool runtime_semlate(void);
+void runtime_forksems(void);
 _Noreturn void runtime_stackoverflow(g *gp);
 
 #endif

@@ -32,6 +32,7 @@ void runtime_forkwipe(void)
 	runtime_forksema();
 	runtime_forkallgs();
 	runtime_netpollfork();
+	runtime_forksems();
 	runtime_sigactionfork();
 }
 

@@ -477,6 +477,8 @@ void runtime_checkdead(void)
 		runtime_sysmonwake();
 		return;
 	}
+	if (runtime_semlate()) /* left by one that has ended since, perhaps */
+		return;
 	runtime_allgs(count, &c);
 	if (c.other)
 		return; /* one is between a queue and an m */

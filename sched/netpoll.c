@@ -43,24 +43,28 @@
 enum { ChunkBits = 9, Chunk = 1 << ChunkBits, Chunks = 1 << 15 };
 enum { Preparing = 1, Parked = 2, Claimed = 4, TicketUnit = 8 };
 enum { Events = 128 };
+enum { PollAll = 4 };
+enum { Keys = 64 };
 
 /* The first chunk is part of the program: the boot of one that only prints maps none. */
 static struct polldesc first[Chunk] bigbss;
 static struct polldesc *chunks[Chunks] bigbss; /* the others; atomic; each set once */
+static struct polldesc keyed[Keys] bigbss; /* who waits for no descriptor, by address */
 static uint32_t polls;			       /* atomic; looks at the poller so far, about */
 
 /* ---- descriptors ---- */
 
 /* A zero lock is free; only the debug build gives it a rank, and touches the pages for it. */
-static void ranks(struct polldesc *c)
+static void ranks(struct polldesc *c, int n)
 {
-	for (int i = 0; DEBUG && i < Chunk; i++)
+	for (int i = 0; DEBUG && i < n; i++)
 		runtime_lockinit(&c[i].lock, RankPoll);
 }
 
 void runtime_polldescinit(void)
 {
-	ranks(first);
+	ranks(first, Chunk);
+	ranks(keyed, Keys);
 }
 
 /* NULL: out of memory. */
@@ -70,7 +74,7 @@ static noinline struct polldesc *newchunk(int fd)
 
 	if (!c)
 		return NULL;
-	ranks(c);
+	ranks(c, Chunk);
 	if (!__atomic_compare_exchange_n(&chunks[fd >> ChunkBits], &old, c, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return old; /* somebody was faster; this happens once in a program's life, if at all */
@@ -114,12 +118,15 @@ int runtime_pollopen(struct polldesc *pd, int fd)
 
 /* ---- lists of waiters; pd->lock held ---- */
 
+/* Those that take nothing away in front, so that whoever has woken them knows the end of them. */
 static void link(struct polldesc *pd, struct pollwait *w)
 {
-	w->next = NULL;
-	w->prev = pd->last;
-	*(pd->last ? &pd->last->next : &pd->first) = w;
-	pd->last = w;
+	struct pollwait *prev = w->shared ? NULL : pd->last, *next = w->shared ? pd->first : NULL;
+
+	w->prev = prev;
+	w->next = next;
+	*(prev ? &prev->next : &pd->first) = w;
+	*(next ? &next->prev : &pd->last) = w;
 	w->linked = true;
 }
 
@@ -156,20 +163,26 @@ static void push(struct glist *l, g *gp)
 	l->n++;
 }
 
-/* pd->lock held. Of those who take something one a direction, of the shared ones all. */
-static void wake(struct polldesc *pd, uint32_t events, enum pollreason why, struct glist *l)
+/*
+ * pd->lock held. Of those who take something one a direction, or with PollAll all, and of the shared
+ * ones all. key: only who waits for that.
+ */
+static void wakekey(struct polldesc *pd, uint32_t events, enum pollreason why, const void *key,
+		    struct glist *l)
 {
 	uint32_t left = events;
 	struct pollwait *next;
 
 	for (struct pollwait *w = pd->first; w; w = next) {
-		uint32_t hit = w->events & (w->shared || why == PollClosed ? events : left);
+		uint32_t hit = w->events & (w->shared ? events : left);
 		uint64_t ticket = w->ticket;
 		bool shared = w->shared, parked;
 		g *gp = w->gp;
 
+		if (!left && !shared)
+			break;
 		next = w->next;
-		if (!hit)
+		if (!hit || (key && w->key != key))
 			continue;
 		w->woken = why == PollReady && !shared;
 		unlink(pd, w);
@@ -177,9 +190,14 @@ static void wake(struct polldesc *pd, uint32_t events, enum pollreason why, stru
 			continue;
 		if (parked)
 			push(l, gp);
-		if (!shared)
+		if (!shared && !(events & PollAll))
 			left &= ~hit;
 	}
+}
+
+static void wake(struct polldesc *pd, uint32_t events, enum pollreason why, struct glist *l)
+{
+	wakekey(pd, events, why, NULL, l);
 }
 
 /* ---- waiting ---- */
@@ -245,12 +263,9 @@ static bool commit(g *gp, void *arg)
 	       !claim(gp, ticket, PollInterrupt, &parked);
 }
 
-/*
- * Until one of n descriptors may be ready, the deadline has passed (0: none) or
- * somebody interrupts. Each w has pd, events, shared, and the edge counts from
- * before it was found not ready. Spurious PollReady happens: look again.
- */
-enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
+/* outside: something outside of the program may end it, so it is never a deadlock. */
+static enum pollreason wait(struct pollwait *w, size_t n, int64_t deadline, enum waitreason why,
+			    uint32_t outside)
 {
 	g *gp = getg();
 	uint64_t ticket = (load_rlx(&gp->iowait) & ~(uint64_t)(TicketUnit - 1)) + TicketUnit;
@@ -267,20 +282,70 @@ enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
 			break;
 		}
 	if (load(&gp->iowait) == (ticket | Preparing)) {
-		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait + 1);
+		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait + outside);
 		runtime_watch(); /* it passes signals on */
 		if (deadline)
 			runtime_addtimer(&t.t, deadline);
-		runtime_gopark(commit, &ticket, n ? WaitIO : WaitSleep);
+		runtime_gopark(commit, &ticket, why);
 		if (deadline)
 			runtime_deltimer(&t.t);
-		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait - 1);
+		store_rlx(&gp->m->p->npollwait, gp->m->p->npollwait - outside);
 	}
 	unlinkall(w, n);
 	gp->sigheld = false;
 	if (unlikely(load_rlx(&gp->sigpending) & ~gp->sigmask))
 		runtime_setmask(gp);
 	return load(&gp->iowait) & 3;
+}
+
+/*
+ * Until one of n descriptors may be ready, the deadline has passed (0: none) or
+ * somebody interrupts. Each w has pd, events, shared, and the edge counts from
+ * before it was found not ready. Spurious PollReady happens: look again.
+ */
+enum pollreason runtime_pollwait(struct pollwait *w, size_t n, int64_t deadline)
+{
+	return wait(w, n, deadline, n ? WaitIO : WaitSleep, 1);
+}
+
+/* Whose edges tell of what is at this address; and of other addresses. */
+struct polldesc *runtime_pollkey(const void *key)
+{
+	return &keyed[((uintptr_t)key >> 4) % Keys];
+}
+
+/* The same for what is at w->key; w->pd is runtime_pollkey's. Not a deadlock's way out. */
+enum pollreason runtime_pollwaitkey(struct pollwait *w, int64_t deadline, enum waitreason why)
+{
+	w->events = PollIn;
+	w->shared = false;
+	store_rel(&w->pd->registered, true);
+	return wait(w, 1, deadline, why, 0);
+}
+
+static void post(struct polldesc *pd, const void *key, uint32_t events)
+{
+	struct glist l = {0};
+
+	runtime_lock(&pd->lock);
+	store_rel(&pd->edgein, pd->edgein + 1);
+	wakekey(pd, events, PollReady, key, &l);
+	runtime_unlock(&pd->lock);
+	runtime_injectglist(&l);
+}
+
+/* An edge: the first that waits for key, or all, and who is about to wait look again. Not in a signal handler. */
+void runtime_pollpost(const void *key, bool all)
+{
+	post(runtime_pollkey(key), key, all ? PollIn | PollAll : PollIn);
+}
+
+/* An edge for every key. */
+void runtime_pollpostall(void)
+{
+	for (int i = 0; i < Keys; i++)
+		if (load_acq(&keyed[i].registered))
+			post(&keyed[i], NULL, PollIn | PollAll);
 }
 
 /* w's owner was woken and has got something: the next one is to look whether there is more. */
@@ -379,7 +444,7 @@ uint32_t runtime_pollclose(struct polldesc *pd, int fd)
 	if (pd->registered)
 		runtime_pollerdel(fd);
 	store_rel(&pd->registered, false);
-	wake(pd, PollIn | PollOut, PollClosed, &l);
+	wake(pd, PollIn | PollOut | PollAll, PollClosed, &l);
 	runtime_unlock(&pd->lock);
 	runtime_injectglist(&l);
 	return which;
@@ -514,6 +579,11 @@ static void abandon(struct polldesc *c, int fd)
 /* The child's world is stopped: the caller alone is left, and waits for nothing. */
 void runtime_netpollfork(void)
 {
+	for (int i = 0; i < Keys; i++)
+		if (keyed[i].registered) {
+			keyed[i].lock.key = 0;
+			keyed[i].first = keyed[i].last = NULL;
+		}
 	abandon(first, 0);
 	for (int i = 1; i < Chunks; i++)
 		if (chunks[i])

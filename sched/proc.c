@@ -37,6 +37,7 @@ const char *const runtime_waitreasons[NWaitReason] = {
 	[WaitPthreadRwlock] = "pthread_rwlock_lock",
 	[WaitPthreadCond] = "pthread_cond_wait",
 	[WaitPthreadBarrier] = "pthread_barrier_wait",
+	[WaitSemaphore] = "sem_wait",
 	[WaitPthreadOnce] = "pthread_once",
 	[WaitExit] = "exit",
 	[WaitChanRecv] = "chan receive",

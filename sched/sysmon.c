@@ -231,6 +231,7 @@ static void sysmon(void)
 	for (;;) {
 		kick = load(&runtime_sched.sysmonkick);
 		runtime_sigpoll();
+		runtime_sempoll();
 		delay = idle == 0 ? FastUs : idle > PatienceRounds ? delay * 2 : delay;
 		if (delay > slowest())
 			delay = slowest();
