@@ -14,6 +14,7 @@
 int runtime_argc;
 char **runtime_argv, **runtime_envp;
 static unsigned long *auxv;
+static char **firstgo, **lastgo; /* of the environment, those whose names begin with GO */
 
 uintptr_t runtime_auxv(unsigned long type)
 {
@@ -27,8 +28,11 @@ static void sysargs(void)
 {
 	char **e = runtime_envp;
 
-	while (*e)
-		e++;
+	for (; *e; e++)
+		if ((*e)[0] == 'G' && (*e)[1] == 'O') {
+			firstgo = firstgo ? firstgo : e;
+			lastgo = e;
+		}
 	auxv = (unsigned long *)(e + 1);
 	runtime_physpagesize = runtime_auxv(AT_PAGESZ);
 	if (!(runtime_auxv(AT_HWCAP2) & ARCH_HWCAP2_FSGSBASE))
@@ -51,14 +55,15 @@ void runtime_goargs(void)
 }
 
 /*
- * The value of an environment variable as it was at the start: a constructor
- * that calls setenv does not change what the runtime was told.
+ * The value of an environment variable of Go's, as it was at the start: a constructor
+ * that calls setenv does not change what the runtime was told. Each name begins with GO; few
+ * others do, and there may be a hundred.
  */
 const char *runtime_getenv(const char *name)
 {
 	size_t n = __builtin_strlen(name);
 
-	for (char **e = runtime_envp; *e; e++)
+	for (char **e = firstgo; e && e <= lastgo; e++)
 		if (!__builtin_strncmp(*e, name, n) && (*e)[n] == '=')
 			return *e + n + 1;
 	return NULL;

@@ -104,9 +104,7 @@ void runtime_minit(void)
 		return;
 	}
 	altstackinit(mp);
-	if (mp == &runtime_m0)
-		runtime_sigsave(mp);
-	else
+	if (mp != &runtime_m0) /* m0's was saved for main to inherit */
 		mp->sigmask = load(&runtime_maing->sigmask);
 	if (mp != &runtime_m0 || (mp->sigmask & sigbit(SIGURG)))
 		runtime_setkernelmask(mp->sigmask);
