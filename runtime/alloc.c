@@ -82,9 +82,11 @@ void runtime_free(void *p, size_t n)
 	runtime_unlock(&heap.lock);
 }
 
+/* A zero lock is free; only the debug build gives it a rank, and touches the page for it. */
 void runtime_allocinit(void)
 {
-	runtime_lockinit(&heap.lock, RankAlloc);
+	if (DEBUG)
+		runtime_lockinit(&heap.lock, RankAlloc);
 }
 
 /* A thread that is gone may have been at a list: begin with none. */

@@ -5,6 +5,10 @@
  * Stopping the world takes every p away: idle ones and those in system calls
  * at once, running ones when their m next enters the scheduler and sees
  * gcwaiting, which preemption makes it do. One stop at a time: worldsema.
+ *
+ * A p is several KiB, and the boot of a program that uses one p touches no other: until it
+ * is first given out, in the order of the ids, a p is all zero, which is Pidle, and on no list.
+ * sched.pused says how far that has come. The first is part of the program, among what the boot touches anyhow.
  */
 #include "sched.h"
 #include "netpoll.h"
@@ -12,7 +16,7 @@
 
 #include <string.h>
 
-struct sched runtime_sched;
+struct sched runtime_sched nextbss;
 p **runtime_allp;
 int32_t runtime_gomaxprocs;
 p *runtime_onlyp;
@@ -67,14 +71,27 @@ void runtime_pidleput(p *pp)
 	xadd(&runtime_sched.npidle, 1);
 }
 
+/* The next p that was never used; there is one. */
+static p *pfresh(void)
+{
+	int32_t id = runtime_sched.pused;
+	p *pp = runtime_allp[id];
+
+	pp->id = id;
+	store(&runtime_sched.pused, id + 1);
+	return pp;
+}
+
 p *runtime_pidleget(void)
 {
 	p *pp = runtime_sched.pidle;
 
-	if (pp) {
+	if (pp)
 		runtime_sched.pidle = pp->link;
+	else if (runtime_sched.pused < runtime_gomaxprocs)
+		pp = pfresh();
+	if (pp)
 		xadd(&runtime_sched.npidle, -1);
-	}
 	return pp;
 }
 
@@ -110,18 +127,20 @@ p *runtime_releasep(void)
 
 static p *newp(int32_t id)
 {
-	p *pp = runtime_persistentalloc(sizeof *pp, 64);
+	static p p0;
+	p *pp = id ? runtime_persistentalloc(sizeof *pp, 64) : &p0;
 
-	pp->id = id;
-	pp->status = Pgcstop;
-	runtime_lockinit(&pp->timerlock, RankTimer);
+	if (DEBUG)
+		runtime_lockinit(&pp->timerlock, RankTimer);
 	return pp;
 }
 
 /* allp for n ps: the old array stays readable for those who hold it. */
 static void growallp(int32_t n)
 {
-	p **v = runtime_persistentalloc((size_t)n * sizeof *v, 64);
+	enum { Few = 8 };
+	static p *few[Few];
+	p **v = n <= Few && !nallp ? few : runtime_persistentalloc((size_t)n * sizeof *v, 64);
 
 	if (nallp)
 		memcpy(v, runtime_allp, (size_t)nallp * sizeof *v);
@@ -164,7 +183,9 @@ static p *procresize(int32_t n)
 
 	if (n > nallp)
 		growallp(n);
-	for (int32_t i = old; i < n; i++)
+	if (!runtime_sched.pused)
+		pfresh();
+	for (int32_t i = old; i < n && i < runtime_sched.pused; i++)
 		runtime_allp[i]->status = Pgcstop;
 	if (mp->p && mp->p->id >= n) {
 		mp->p->m = NULL;
@@ -185,6 +206,10 @@ static p *procresize(int32_t n)
 
 		if (pp == mp->p)
 			continue;
+		if (i >= runtime_sched.pused) {
+			xadd(&runtime_sched.npidle, 1);
+			continue;
+		}
 		if (runtime_runqempty(pp)) {
 			runtime_pidleput(pp);
 			continue;
@@ -312,7 +337,7 @@ void runtime_forkps(void)
 {
 	m *mp = getg()->m;
 
-	for (int32_t i = 0; i < runtime_gomaxprocs; i++) {
+	for (int32_t i = 0; i < runtime_gomaxprocs && i < runtime_sched.pused; i++) {
 		p *pp = runtime_allp[i];
 
 		if (pp != mp->p)

@@ -17,6 +17,7 @@ struct sched {
 	m *mfree;      /* ended, to be used again */
 	int32_t nmfreed, nmsys; /* ms that ended; system ms, not counted for deadlock */
 	p *pidle;
+	int32_t pused;	     /* atomic reads; ps so far given out. Those from it to gomaxprocs are idle too, and all zero */
 	uint32_t npidle;     /* atomic */
 	uint32_t nmspinning; /* atomic */
 	g *runqhead, *runqtail; /* global run queue */

@@ -67,7 +67,7 @@ void runtime_readyforeign(g *gp)
 	runtime_lock(&s->lock);
 	store_rlx(&gp->status, Grunnable);
 	runtime_globrunqput(gp);
-	if (s->pidle && (mp = runtime_mget()))
+	if (s->npidle && (mp = runtime_mget()))
 		pp = runtime_pidleget();
 	runtime_unlock(&s->lock);
 	if (mp) {

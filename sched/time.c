@@ -297,10 +297,10 @@ int64_t runtime_checktimers(p *pp, int64_t now)
 
 int64_t runtime_nexttimer(void)
 {
-	int32_t n = load_acq(&runtime_gomaxprocs);
+	int32_t n = load_acq(&runtime_gomaxprocs), used = load(&runtime_sched.pused);
 	int64_t next = 0;
 
-	for (int32_t i = 0; i < n; i++) {
+	for (int32_t i = 0; i < n && i < used; i++) {
 		int64_t when = load(&load_acq(&runtime_allp)[i]->timer0when);
 
 		if (when && (!next || when < next))

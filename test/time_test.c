@@ -79,7 +79,7 @@ static void init(void)
 		memset(ps[i], 0, sizeof *ps[i]);
 	}
 	runtime_allp = ps;
-	runtime_gomaxprocs = 3;
+	runtime_gomaxprocs = runtime_sched.pused = 3;
 	runtime_sched.nmspinning = 1; /* nobody needs waking */
 	mp.p = ps[0];
 	runtime_g = &g0;
