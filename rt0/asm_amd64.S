@@ -182,6 +182,7 @@ func runtime_rt0_go
 	test	%eax, %eax
 	jnz	1f			/* no answer: assume the usual */
 	mov	(%rsp), %rax		/* rlim_cur */
+	mov	%rax, runtime_oslimit(%rip)
 	cmp	%rcx, %rax
 	cmovb	%rax, %rcx		/* the smaller of the two */
 1:	mov	%r13, %rax
@@ -417,7 +418,7 @@ vfork:
 	.cfi_endproc
 	.size	vfork, . - vfork
 
-	.section .data.rel.ro, "aw"
+	.section .rodata
 	.globl	runtime_mainPC
 	.hidden	runtime_mainPC
 	.type	runtime_mainPC, @object

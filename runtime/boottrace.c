@@ -6,7 +6,7 @@
  */
 #include "runtime.h"
 
-enum { MaxSteps = 16 };
+enum { MaxSteps = 8 };
 
 static struct {
 	const char *name;

@@ -23,10 +23,10 @@ void *const runtime_nulltsd[TsdKeys]; /* never written */
 
 /* What pthread_create sizes a thread's table by, and the first thread's. */
 seam volatile size_t __pthread_tsd_size = TsdKeys * sizeof(void *);
-seam void *__pthread_tsd_main[TsdKeys];
+seam void *__pthread_tsd_main[TsdKeys] bigbss;
 
 /* NULL: free. Atomic. */
-static destructor keys[TsdKeys];
+static destructor keys[TsdKeys] bigbss;
 static uint32_t nextkey; /* where the search begins; a hint */
 
 static void nothing(void *x) { (void)x; }  /* the destructor of keys without one, */

@@ -212,7 +212,7 @@ static struct {
 	mutex lock;
 	char *p, *end;
 } persist;
-static alignas(64) char firstchunk[16 << 10] nextbss;
+static alignas(64) char firstchunk[16 << 10] bigbss;
 
 enum { PersistChunk = 256 << 10 };
 

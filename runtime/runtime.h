@@ -47,12 +47,13 @@ static inline size_t runtime_span(const char *s, size_t n, char c)
 #define noinline __attribute__((noinline))
 #define cold __attribute__((cold)) /* built small, in the files that are built fast */
 /*
- * Large and seldom touched: kept apart, so that the small things of .bss share few pages. What
- * the boot does touch of it is next to .bss. See tools/gocrt.ld.
+ * Large or seldom touched: kept apart, so that the small things of .bss share few pages. mainbss is
+ * main's stack, and nextbss next to its top. See tools/gocrt.ld.
  */
-#define nextbss __attribute__((section(".bss.next")))
 #define bigbss __attribute__((section(".bss.big")))
-#define lastbss __attribute__((section(".bss.last")))
+#define mainbss __attribute__((section(".bss.main"), aligned(4096)))
+#define nextbss __attribute__((section(".bss.next")))
+#define fdsbss __attribute__((section(".bss.fds"))) /* next to that */
 #define printflike(f, a) __attribute__((format(printf, f, a)))
 
 typedef struct g g;
@@ -419,6 +420,7 @@ void runtime_stackfree(g *gp);	     /* a big one: back to the kernel; a default 
 void runtime_stacktrim(g *gp);	     /* gives back the pages below the first of an unused stack */
 uintptr_t runtime_stackguard(g *gp, uintptr_t *size); /* where its guard lies */
 size_t runtime_mainstacksize(void);
+extern uint64_t runtime_oslimit; /* RLIMIT_STACK at the start, by runtime_rt0_go; 0: no answer */
 void runtime_forkstacks(void);
 bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the low end is whole */
 

@@ -51,7 +51,7 @@ struct action {
 	bool set;     /* by the program; else it is the kernel's or the runtime's */
 	struct sigaction sa;
 };
-static struct action actions[_NSIG];
+static struct action actions[_NSIG] bigbss;
 static uint32_t lock; /* by cas, signals blocked */
 static uint64_t handled; /* signals that ever had a handler, for posix_spawn */
 

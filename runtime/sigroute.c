@@ -45,7 +45,7 @@ static struct {
 	siginfo_t info;
 	m *m;	      /* where it came to */
 	uint8_t hops; /* how often it was sent on: main may run away from it */
-} slots[32];
+} slots[32] bigbss;
 
 enum { MaxHops = 4 };
 

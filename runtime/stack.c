@@ -16,9 +16,10 @@
  * Slots come in classes, each twice the one before; class 0 is the default. The
  * ps and sched.gfree keep dead gs of class 0, freebig those of the others.
  *
- * Where main is to have the usual 8 MiB its slot is part of the program (mainslot, at the
- * end of .bss): the boot makes no mapping, and shares page tables with the data. The
- * arena's NOHUGEPAGE it does not need: its top is within huge-page size of the mapping's end.
+ * Where main is to have the usual 8 MiB its slot is part of the program (mainslot, near the
+ * end of .bss): the boot makes no mapping, and shares page tables with the data. Its last page
+ * holds MainBeside bytes of what follows it. The arena's NOHUGEPAGE it does not need: its top is
+ * within huge-page size of the mapping's end.
  *
  * Guards: MADV_GUARD_INSTALL splits no mapping, so their number has no limit.
  * Kernels before 6.13 refuse it; then pages are made inaccessible while
@@ -45,7 +46,7 @@
 
 enum { Guard = 32 << 10, Colours = 8, Classes = 21, ClassMain = Classes };
 enum { ArenaDefault = 1 << 30 };
-enum { MainSlot = StackMainMin + (128 << 10), MainShallow = 128 << 10 };
+enum { MainBeside = 2304, MainSlot = StackMainMin + (128 << 10) - MainBeside, MainShallow = 128 << 10 };
 static const uint64_t Canary = 0x5741434b53544143; /* where there is no guard */
 
 enum guardkind { GuardMadvise, GuardMprotect, GuardCanary };
@@ -56,9 +57,10 @@ static struct {
 	uint32_t nslots;     /* handed out, for the colour */
 } arena;
 static g *freebig[Classes + 1] bigbss; /* main's is never taken from it */
-static char mainslot[MainSlot + 4096] lastbss; /* a slot at a page's begin in it */
+static char mainslot[MainSlot] mainbss;
 extern char _end[]; /* of .bss, by the linker */
 static int protection = PROT_READ | PROT_WRITE;
+uint64_t runtime_oslimit;
 static size_t slot0; /* class 0's size: StackDefault, or more when TLS is large */
 static enum guardkind guardkind;
 
@@ -159,7 +161,7 @@ static bool mainfits(uintptr_t slot, size_t bytes)
 /* The first g of all, for main. NULL when out of memory. */
 g *runtime_stackmain(size_t bytes)
 {
-	uintptr_t slot = ((uintptr_t)mainslot + 4095) & -(uintptr_t)4096;
+	uintptr_t slot = (uintptr_t)mainslot;
 	g *gp;
 
 	if (!mainfits(slot, bytes))
@@ -231,12 +233,9 @@ void runtime_forkstacks(void)
 /* As much as the OS gives a main thread, but no less than 8 MiB, and no more than 1 GiB. */
 size_t runtime_mainstacksize(void)
 {
-	struct rlimit rl;
-
-	if (arch_syscall3(SYS_getrlimit, RLIMIT_STACK, (long)&rl, 0) < 0 ||
-	    rl.rlim_cur == RLIM_INFINITY || rl.rlim_cur < StackMainMin)
+	if (runtime_oslimit == RLIM_INFINITY || runtime_oslimit < StackMainMin)
 		return StackMainMin;
-	return rl.rlim_cur < (1 << 30) ? rl.rlim_cur : 1 << 30;
+	return runtime_oslimit < (1 << 30) ? runtime_oslimit : 1 << 30;
 }
 
 uintptr_t runtime_stackguard(g *gp, uintptr_t *size)

@@ -12,7 +12,7 @@
 
 #include <errno.h>
 
-m runtime_m0;
+m runtime_m0 nextbss;
 m *runtime_allm;
 
 int32_t runtime_mcount(void)
@@ -102,7 +102,7 @@ void runtime_mstartm0(void)
 /* NULL: out of memory. */
 static m *allocm(void)
 {
-	static alignas(64) m second; /* sysmon's, made at the boot: in .bss, whose pages that touches anyhow */
+	static alignas(64) m second nextbss; /* sysmon's, made at the boot: in .bss, whose pages that touches anyhow */
 	m *mp;
 
 	runtime_lock(&runtime_sched.lock);

@@ -47,7 +47,7 @@ enum { PollAll = 4 };
 enum { Keys = 64 };
 
 /* The first chunk is part of the program: the boot of one that only prints maps none. */
-static struct polldesc first[Chunk] bigbss;
+static struct polldesc first[Chunk] fdsbss;
 static struct polldesc *chunks[Chunks] bigbss; /* the others; atomic; each set once */
 static struct polldesc keyed[Keys] bigbss; /* who waits for no descriptor, by address */
 static uint32_t polls;			       /* atomic; looks at the poller so far, about */

@@ -62,7 +62,7 @@ static struct {
 static bool growall(void)
 {
 	enum { First = 32 };
-	static g *first[2 * First];
+	static g *first[2 * First] nextbss;
 	struct sched *s = &runtime_sched;
 	size_t cap = all.cap ? all.cap * 16 : First;
 	g **v = all.cap ? runtime_sysalloc(2 * cap * sizeof *v) : first;
