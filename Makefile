@@ -27,7 +27,7 @@ VERSION = 0.1
 B := build$(if $(filter-out 0,$(DEBUG)),/debug)
 
 WARN     = -Wall -Wextra -Werror
-CODEGEN  = -std=gnu11 -fPIE -fvisibility=hidden -ftls-model=local-exec \
+CODEGEN  = -std=gnu11 -fno-pie -fvisibility=hidden -ftls-model=local-exec \
            -fno-stack-protector -fasynchronous-unwind-tables -ffunction-sections -fdata-sections
 INCLUDE  = -iquote rt0 -iquote runtime # not -I: runtime/unwind.h is not <unwind.h>
 DEPS     = -MMD -MP -MT $@ -MF $@.d
@@ -85,7 +85,7 @@ COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusig
        musl_create musl_exit musl_file musl_fork musl_lock musl_sem musl_signal musl_synccall musl_thread musl_tsd netpoll_linux \
        os_linux print sigaction signal sigroute spawn stack symtab threadend traceback unwind) \
        $(addprefix sched/,cond fork lockosthread m netpoll once p panic preempt rawcall rwmutex sysmon template timer)
-$(COLD:%=build/obj/%.o): CFLAGS += -Os
+$(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
 # An element is a few ns: alignment is felt.
 build/obj/sched/chan.o: CFLAGS += -falign-functions=16 -falign-jumps
 $(eval $(call GOCRT,build,$(RELEASE)))
