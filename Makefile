@@ -50,7 +50,7 @@ ifneq ($(filter setup,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # `make -j setup test` installs first
 endif
 
-PRODUCTS = lib/gocrt.o lib/gocrt.specs include/go.h bin/gocrt-gcc
+PRODUCTS = lib/gocrt.o lib/gocrt.specs lib/gocrt-cold.ld include/go.h bin/gocrt-gcc
 all: $(addprefix $B/,$(PRODUCTS))
 
 # ---- The provided crt ----
@@ -61,7 +61,8 @@ define GOCRT
 $1/lib/gocrt.o: $$(addprefix $1/obj/,$$(addsuffix .o,$$(basename $$(SRCS)))) \
 		tools/gocrt.ld tools/exports.txt
 	@mkdir -p $$(@D)
-	$$(LD) -r -T tools/gocrt.ld -o $$@ $$(filter-out %/etext.o,$$(filter %.o,$$^)) $1/obj/rt0/etext.o
+	$$(LD) -r -T tools/gocrt.ld -o $$@ $1/obj/rt0/stext.o \
+		$$(filter-out %/stext.o %/etext.o,$$(filter %.o,$$^)) $1/obj/rt0/etext.o
 	$$(OBJCOPY) --keep-global-symbols=tools/exports.txt $$@
 $1/obj/%.o: %.c Makefile
 	@mkdir -p $$(@D)
@@ -73,6 +74,9 @@ $1/include/go.h: runtime/go.h
 	@mkdir -p $$(@D)
 	cp $$< $$@
 $1/lib/gocrt.specs: tools/gocrt.specs
+	@mkdir -p $$(@D)
+	cp $$< $$@
+$1/lib/gocrt-cold.ld: tools/gocrt-cold.ld
 	@mkdir -p $$(@D)
 	cp $$< $$@
 $1/bin/gocrt-gcc: tools/gocrt-gcc
@@ -179,13 +183,13 @@ dest = $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(dest)/bin $(dest)/lib/pkgconfig $(dest)/include/gocrt
 	install -m 755 $(B)/bin/gocrt-gcc $(dest)/bin/gocrt-gcc
-	install -m 644 $(B)/lib/gocrt.o $(B)/lib/gocrt.specs $(dest)/lib/
+	install -m 644 $(B)/lib/gocrt.o $(B)/lib/gocrt.specs $(B)/lib/gocrt-cold.ld $(dest)/lib/
 	install -m 644 $(B)/include/go.h $(dest)/include/gocrt/go.h
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' tools/gocrt.pc.in \
 		>$(dest)/lib/pkgconfig/gocrt.pc
 
 uninstall:
-	rm -f $(addprefix $(dest)/,bin/gocrt-gcc lib/gocrt.o lib/gocrt.specs include/gocrt/go.h \
+	rm -f $(addprefix $(dest)/,bin/gocrt-gcc lib/gocrt.o lib/gocrt.specs lib/gocrt-cold.ld include/gocrt/go.h \
 		lib/pkgconfig/gocrt.pc)
 	[ ! -d $(dest)/include/gocrt ] || rmdir --ignore-fail-on-non-empty $(dest)/include/gocrt
 

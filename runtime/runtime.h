@@ -303,10 +303,17 @@ extern m runtime_m0;
 extern m *runtime_allm;	 /* atomic, grows at the head */
 extern p **runtime_allp; /* gomaxprocs of them alive; changed with the world stopped */
 extern p *runtime_onlyp;  /* the one, while there is one; NULL with several, and in the debug build: see runtime_alone */
-extern char runtime_text[], runtime_etext[]; /* the runtime's own code, see tools/gocrt.ld */
+extern char runtime_text[], runtime_boottext[], runtime_stext[], runtime_etext[]; /* see tools/gocrt.ld */
 extern int32_t runtime_gomaxprocs, runtime_ncpu;
 extern uint32_t runtime_forks; /* how many lie between the first process and this one */
 extern size_t runtime_physpagesize, runtime_hugepagesize;
+
+/* The runtime's own code. */
+static inline bool runtime_owntext(uintptr_t pc)
+{
+	return (pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_boottext) ||
+	       (pc >= (uintptr_t)runtime_stext && pc < (uintptr_t)runtime_etext);
+}
 
 /* The running g. Never cached across anything that may park: FS moves with the goroutine. */
 extern _Thread_local g *runtime_g __attribute__((tls_model("local-exec")));

@@ -218,8 +218,7 @@ static bool intransit(g *gp, uintptr_t pc)
 		return false; /* nobody would send it again: a child of fork, alone */
 	if (getg() != gp)
 		return true;
-	return pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_etext &&
-	       !load_rlx(&gp->incall) && !load_rlx(&gp->receiving);
+	return runtime_owntext(pc) && !load_rlx(&gp->incall) && !load_rlx(&gp->receiving);
 }
 
 /* The goroutine that signals to the process are for; NULL: whichever is interrupted. */

@@ -50,8 +50,7 @@ static bool programtext(uintptr_t pc)
 /* The runtime's own, or not of the program's file at all. */
 static bool ourtext(uintptr_t pc)
 {
-	return (pc >= (uintptr_t)runtime_text && pc < (uintptr_t)runtime_etext) ||
-	       pc >= (uintptr_t)etext || pc < (uintptr_t)__executable_start;
+	return runtime_owntext(pc) || pc >= (uintptr_t)etext || pc < (uintptr_t)__executable_start;
 }
 
 /* ---- the receiving side ---- */

@@ -155,7 +155,7 @@ static bool samecall(const struct rawcall *a, const struct rawcall *b)
 /* Made by the runtime: maybe by asynccall2, the m having parted with its p since the sender took its name. */
 static bool isours(const struct rawcall *seen)
 {
-	return seen->pc >= (uintptr_t)runtime_text && seen->pc < (uintptr_t)runtime_etext;
+	return runtime_owntext(seen->pc);
 }
 
 /* The m that is in it can be made to make it again. */

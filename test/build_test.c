@@ -104,9 +104,9 @@ Test(wrapper, puts_gocrt_between_program_and_libc)
 {
 	expect("build/bin/gocrt-gcc -O0 examples/wordcount.c -o $D/a -Wl,-Map=$D/map; nm "
 	       "-n $D/a | "
-	       "grep -E ' (count_file|runtime_text|runtime_etext|printf)$' | cut -d' ' "
+	       "grep -E ' (count_file|runtime_text|runtime_boottext|printf|runtime_stext|runtime_etext)$' | cut -d' ' "
 	       "-f3",
-		"count_file\nruntime_text\nruntime_etext\nprintf\n");
+		"count_file\nruntime_text\nruntime_boottext\nprintf\nruntime_stext\nruntime_etext\n");
 }
 
 Test(wrapper, without_a_link)
@@ -151,7 +151,7 @@ Test(install, works_from_anywhere_and_leaves_nothing)
 {
 	expect("make -s install PREFIX=/opt/go DESTDIR=$D/root", "");
 	expect("cd $D/root/opt/go; find . -type f | sort",
-		"./bin/gocrt-gcc\n./include/gocrt/go.h\n./lib/gocrt.o\n./lib/"
+		"./bin/gocrt-gcc\n./include/gocrt/go.h\n./lib/gocrt-cold.ld\n./lib/gocrt.o\n./lib/"
 		"gocrt.specs\n"
 		"./lib/pkgconfig/gocrt.pc\n");
 	expect("mv $D/root $D/moved; $D/moved/opt/go/bin/gocrt-gcc examples/hello.c -o "
