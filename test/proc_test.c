@@ -161,6 +161,9 @@ Test(stack, main_has_8_mib)
 	r = run("sh", "-c", "ulimit -s unlimited; exec build/test/prog/proc main_stack");
 	expect_ok(&r, "main_stack with an unlimited OS stack");
 	run_free(&r);
+	r = run("sh", "-c", "ulimit -s 16384; exec build/test/prog/proc main_stack16");
+	expect_ok(&r, "main_stack16 with a large OS stack");
+	run_free(&r);
 }
 
 Test(stack, too_large)

@@ -287,20 +287,19 @@ Test(stack, room_for_thread_locals)
 
 Test(stack, main_is_as_large_as_the_system_says)
 {
-	struct rlimit rl;
+	static const struct {
+		uint64_t limit;
+		size_t size;
+	} cases[] = {
+		{0, StackMainMin}, /* no answer */
+		{1 << 20, StackMainMin},
+		{16 << 20, 16 << 20},
+		{UINT64_C(1) << 40, 1 << 30},
+		{RLIM_INFINITY, StackMainMin},
+	};
 
-	getrlimit(RLIMIT_STACK, &rl);
-	rl.rlim_cur = 1 << 20;
-	setrlimit(RLIMIT_STACK, &rl);
-	cr_expect_eq(runtime_mainstacksize(), (size_t)StackMainMin);
-	if (rl.rlim_max == RLIM_INFINITY || rl.rlim_max > 16 << 20) {
-		rl.rlim_cur = 16 << 20;
-		setrlimit(RLIMIT_STACK, &rl);
-		cr_expect_eq(runtime_mainstacksize(), (size_t)16 << 20);
-	}
-	if (rl.rlim_max == RLIM_INFINITY) {
-		rl.rlim_cur = RLIM_INFINITY;
-		setrlimit(RLIMIT_STACK, &rl);
-		cr_expect_eq(runtime_mainstacksize(), (size_t)StackMainMin);
+	for (size_t i = 0; i < nelem(cases); i++) {
+		runtime_oslimit = cases[i].limit;
+		cr_expect_eq(runtime_mainstacksize(), cases[i].size, "%#lx", cases[i].limit);
 	}
 }

@@ -441,6 +441,11 @@ static void main_stack(void)
 	CHECK(fill(7 << 20) == (7 << 20) / 512);
 }
 
+static void main_stack16(void)
+{
+	CHECK(fill(15 << 20) == (15 << 20) / 512);
+}
+
 static void impossible_stack(void)
 {
 	go_stack((size_t)-1, add, NULL);
@@ -477,6 +482,7 @@ const struct testcase cases[] = {
 	{"parked", parked},
 	{"big_stacks", big_stacks},
 	{"main_stack", main_stack},
+	{"main_stack16", main_stack16},
 	{"impossible_stack", impossible_stack},
 	{NULL, NULL},
 };
