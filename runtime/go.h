@@ -314,7 +314,7 @@ void go_mutex_unlock(go_mutex *m);  /* fatal error "unlock of unlocked mutex" */
 /* Go: sync.WaitGroup. */
 typedef struct {
 	uint64_t _state;
-	uint32_t _sema;
+	uintptr_t _waiters;
 } go_waitgroup;
 
 void go_waitgroup_add(go_waitgroup *wg, int delta); /* panics "negative WaitGroup counter" */
