@@ -370,7 +370,8 @@ endfunc runtime_systemstack
 /*
  * Where a new goroutine's first switch arrives: %rbx fn, %r12 its argument
  * (arch_newframe). The bottom of every goroutine's stack. Its frames are looked
- * up as return addresses are, one byte back: so it is entered after a nop.
+ * up as return addresses are, one byte back: so it is entered after a nop. Where goend
+ * returns, it has become another: see sched/rebirth.h.
  */
 func runtime_gostart
 	.cfi_undefined %rip
@@ -381,8 +382,10 @@ func runtime_gostart
 runtime_goentry:
 	mov	%r12, %rdi
 	call	*%rbx			/* fn(arg) */
-	call	runtime_goexit
-	ud2
+	call	runtime_goend
+	mov	%rax, %r12
+	mov	%rdx, %rbx
+	jmp	runtime_goentry
 endfunc runtime_gostart
 
 /*

@@ -155,7 +155,12 @@ static noinline void resettls(struct block *b, g *gp)
 	setg(b, gp);
 }
 
-/* The block as its last goroutine left it becomes as good as new. */
+bool runtime_tlskept(void)
+{
+	return !tlsused;
+}
+
+/* The block as its goroutine left it becomes as good as new. */
 void runtime_tlsreset(g *gp)
 {
 	struct block *b = (struct block *)gp->sched.tp;
@@ -169,9 +174,6 @@ void runtime_tlsreset(g *gp)
 	b->h_errno_val = 0;
 	b->locale = &__libc.global_locale;
 	b->stdio_locks = NULL;
-	gp->sigpending = 0;
-	gp->sighandled = 0;
-	gp->altstack = NULL;
 	if (unlikely(tlsused))
 		resettls(b, gp);
 }

@@ -442,7 +442,8 @@ int32_t runtime_libctid(void);
 const char *runtime_checklibc(void); /* NULL, or what is not as we know it */
 size_t runtime_tlssize(void);
 uintptr_t runtime_tlsnew(void *mem, g *gp); /* a thread block in zeroed mem; returns the thread pointer */
-void runtime_tlsreset(g *gp);		    /* ready for the next goroutine on a used one */
+void runtime_tlsreset(g *gp);		    /* gp has ended: ready for the next goroutine */
+bool runtime_tlskept(void);		    /* that does not write to runtime_g, so that it may be its own */
 void runtime_tlsend(g *gp);		    /* what a thread that ends does; gp is running */
 int runtime_newosproc(m *mp);		    /* a detached thread that runs runtime_mstart; 0 or -errno. On g0 */
 _Noreturn void runtime_exitosproc(void);    /* the running g0's thread ends */

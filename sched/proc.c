@@ -17,7 +17,7 @@
  *
  * so a g is visible to others only when it can be resumed.
  */
-#include "park.h"
+#include "rebirth.h"
 #include "signals.h"
 
 #include <stdlib.h>
@@ -157,9 +157,34 @@ static noinline void gfputslow(p *pp, int32_t n)
 	runtime_unlock(&s->gflock);
 }
 
+/*
+ * gp has ended: what a goroutine may have changed of it is again as in a new one. Now, when it is in the
+ * cache, so that who makes the next one need not touch it.
+ */
+static inline void cleang(g *gp)
+{
+	runtime_tlsreset(gp);
+	gp->sighandled = 0;
+	gp->altstack = NULL;
+	gp->defers = NULL;
+	gp->trying = NULL;
+	gp->panics = NULL;
+	gp->name[0] = 0;
+}
+
+/* gp was not used, or is clean. */
+static inline void gfput0(p *pp, g *gp)
+{
+	if (unlikely(pp->ngfree == GfreeMax))
+		gfputslow(pp, GfreeMax / 2);
+	pp->gfree[pp->ngfree] = gp;
+	store_rlx(&pp->ngfree, pp->ngfree + 1);
+}
+
 /* gp is dead and nobody runs on its stack any more. */
 static void gfput(p *pp, g *gp)
 {
+	cleang(gp);
 	if (unlikely(gp->sizeclass != 0)) {
 		xadd(&runtime_sched.ngfreebig, 1);
 		runtime_stackfree(gp);
@@ -169,10 +194,7 @@ static void gfput(p *pp, g *gp)
 		gp->deep = false;
 		runtime_stacktrim(gp);
 	}
-	if (unlikely(pp->ngfree == GfreeMax))
-		gfputslow(pp, GfreeMax / 2);
-	pp->gfree[pp->ngfree] = gp;
-	store_rlx(&pp->ngfree, pp->ngfree + 1);
+	gfput0(pp, gp);
 }
 
 static noinline void gfrefill(p *pp)
@@ -247,13 +269,10 @@ static inline void birth(g *gp, g *parent, p *pp, void (*fn)(void *), uintptr_t 
 	gp->parentid = parent->goid;
 	gp->goid = newgoid(pp);
 	gp->sigmask = parent->m->sigmask;
+	gp->sigpending = 0;
 	gp->forks = load_rlx(&runtime_forks);
 	if (unlikely(load_rlx(&runtime_sched.nomain)))
 		xadd(&runtime_sched.ngo, 1);
-	gp->name[0] = 0;
-	gp->defers = NULL;
-	gp->trying = NULL;
-	gp->panics = NULL;
 }
 
 /* A runnable g on no queue, or NULL when out of memory. On an m with a p. */
@@ -264,13 +283,11 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 	if (unlikely(!pp))
 		runtime_nop();
 	gp = bytes <= StackUsable ? gfget(pp) : NULL;
-	if (likely(gp != NULL))
-		runtime_tlsreset(gp);
-	else if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
-		return NULL;
-	else if (gp->goid) {
-		xadd(&runtime_sched.ngfreebig, -1); /* a big one, used before */
-		runtime_tlsreset(gp);
+	if (unlikely(!gp)) {
+		if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
+			return NULL;
+		if (gp->goid) /* a big one, used before */
+			xadd(&runtime_sched.ngfreebig, -1);
 	}
 	birth(gp, parent, pp, fn, pc);
 	return gp;
@@ -586,11 +603,10 @@ static noinline void endorphan(void)
 	exit(0);
 }
 
-/* The end of the running goroutine: what a thread that ends does, then its g is free. */
-_Noreturn void runtime_goexit(void)
+/* What a thread that ends does; the running goroutine. */
+static g *ending(void)
 {
-	g *gp = getg(), *next;
-	m *mp;
+	g *gp = getg();
 
 	runtime_tlsend(gp);
 	if (unlikely(load_rlx(&runtime_sched.nomain)))
@@ -598,15 +614,40 @@ _Noreturn void runtime_goexit(void)
 	gp = getg();
 	if (unlikely(gp->handling != NULL))
 		runtime_endhandlers(gp);
-	mp = gp->m;
 	checkstack(gp);
+	return gp;
+}
+
+/* To next, from gp that is free then. */
+static inline _Noreturn void leave(g *gp, g *next)
+{
 	store_rlx(&gp->status, Gdead);
-	next = nextlocal(gp, mp->p);
 	if (likely(next != NULL))
-		switchto(gp, next, mp, FinishExit);
+		switchto(gp, next, gp->m, FinishExit);
 	else
 		runtime_mcall(exit0);
 	__builtin_unreachable();
+}
+
+_Noreturn void runtime_goexit(void)
+{
+	g *gp = ending();
+
+	leave(gp, nextlocal(gp, gp->m->p));
+}
+
+/* By runtime_gostart, with nothing of the goroutine left on its stack. */
+struct arch_call runtime_goend(void)
+{
+	g *gp = ending(), *next = nextlocal(gp, gp->m->p);
+	struct arch_call start;
+
+	if (!next || !mayrebirth(gp, next, gp->m))
+		leave(gp, next);
+	cleang(gp);
+	start = rebirth(gp, next);
+	gfput0(gp->m->p, next);
+	return start;
 }
 
 _Noreturn void go_exit(void)

@@ -54,6 +54,7 @@ _Noreturn void runtime_main(void *unused);
 void runtime_goready(g *gp);
 void runtime_gosched0(g *gp); /* for mcall */
 _Noreturn void runtime_goexit(void); /* ends the running goroutine */
+struct arch_call runtime_goend(void); /* the same; returns as another goroutine, which is to make that call */
 void runtime_finishswitch(m *mp);
 void runtime_forkallgs(void); /* there are none */
 void runtime_gfpurge(p *pp);
