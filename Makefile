@@ -91,7 +91,7 @@ COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusig
        $(addprefix sched/,cond fork lockosthread m netpoll once p panic preempt rawcall rwmutex sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
 # An element is a few ns: alignment is felt.
-build/obj/sched/chan.o: CFLAGS += -falign-functions=16 -falign-jumps
+build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
