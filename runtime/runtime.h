@@ -295,6 +295,10 @@ struct p {
 	/* Dead gs with the default stack, last in first out; its m's. */
 	g *gfree[GfreeMax];
 	int32_t ngfree;
+	struct { /* stack slots cut ahead: stack.c's, on its m */
+		uintptr_t next, end;
+		uintptr_t guarded; /* those below it have their guards */
+	} fresh;
 
 	int32_t npollwait; /* netpoll waits begun less those ended on this p; all ps' sum counts. Its m's */
 };
@@ -421,8 +425,8 @@ extern const char *const runtime_waitreasons[NWaitReason];
 /* ---- runtime/stack.c ---- */
 enum { StackDefault = 256 << 10, StackUsable = 192 << 10, StackMainMin = 8 << 20, StackDeep = 32 << 10 };
 void runtime_stackinit(void);
-g *runtime_stackmain(size_t bytes);  /* for the main goroutine */
-g *runtime_stackalloc(size_t bytes); /* a new g with stack, thread block and TLS; NULL when out of memory */
+g *runtime_stackmain(size_t bytes, p *pp);  /* for the main goroutine */
+g *runtime_stackalloc(size_t bytes, p *pp); /* a new g with stack, thread block and TLS; NULL when out of memory. On pp's m */
 void runtime_stackfree(g *gp);	     /* a big one: back to the kernel; a default one must not come here */
 void runtime_stacktrim(g *gp);	     /* gives back the pages below the first of an unused stack */
 uintptr_t runtime_stackguard(g *gp, uintptr_t *size); /* where its guard lies */

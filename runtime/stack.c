@@ -14,7 +14,8 @@
  * pages unused at its top.
  *
  * Slots come in classes, each twice the one before; class 0 is the default. The
- * ps and sched.gfree keep dead gs of class 0, freebig those of the others.
+ * ps and sched.gfree keep dead gs of class 0, freebig those of the others. A p cuts
+ * slots of class 0 ahead (p->fresh), more at a time the more there are, up to Ahead.
  *
  * Where main is to have the usual 8 MiB its slot is part of the program (mainslot, near the
  * end of .bss): the boot makes no mapping, and shares page tables with the data. Its last page
@@ -24,7 +25,11 @@
  * Guards: MADV_GUARD_INSTALL splits no mapping, so their number has no limit.
  * Kernels before 6.13 refuse it; then pages are made inaccessible while
  * vm.max_map_count allows, and after that a word at the low end is looked at
- * whenever the goroutine parks.
+ * whenever the goroutine parks. Slots that are cut together get their guards by one
+ * process_madvise [measured: 0.78 us each, 1.15 by a madvise each]; where
+ * it is refused, or does not get through all of them, each of the rest gets its own when it
+ * is handed out. To have the kernel fill the pages that will be used first in the same way
+ * is no gain: of the 2.1 us that such a fault takes the trap is 0.2.
  *
  * A program that is marked as needing executable stacks (gcc's nested functions do) gets them.
  *
@@ -39,13 +44,17 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
 
 enum { Guard = 32 << 10, Colours = 8, Classes = 21, ClassMain = Classes };
-enum { ArenaDefault = 1 << 30 };
+enum { ArenaDefault = 1 << 30, Ahead = 16, PidfdSelf = -10000 };
 enum { MainBeside = 2304, MainSlot = StackMainMin + (128 << 10) - MainBeside, MainShallow = 128 << 10 };
 static const uint64_t Canary = 0x5741434b53544143; /* where there is no guard */
 
@@ -54,7 +63,7 @@ enum guardkind { GuardMadvise, GuardMprotect, GuardCanary };
 static mutex stacklock;
 static struct {
 	uintptr_t next, end; /* unused part of the newest arena */
-	uint32_t nslots;     /* handed out, for the colour */
+	uint32_t nslots;     /* cut from all so far, of class 0 */
 } arena;
 static g *freebig[Classes + 1] bigbss; /* main's is never taken from it */
 static char mainslot[MainSlot] mainbss;
@@ -63,6 +72,7 @@ static int protection = PROT_READ | PROT_WRITE;
 uint64_t runtime_oslimit;
 static size_t slot0; /* class 0's size: StackDefault, or more when TLS is large */
 static enum guardkind guardkind;
+static bool nomany; /* atomic; process_madvise was refused */
 
 static size_t slotsize(int class)
 {
@@ -117,14 +127,55 @@ static bool guardinstall(uintptr_t lo)
 	return guardkind != GuardCanary;
 }
 
-/* Lay a new slot out, its g at Gdead. */
-static g *slotinit(uintptr_t lo, size_t n, uint32_t index)
+/* The guards of n slots of class 0, the first at lo, by one call. How many it has made. */
+static size_t guardmany(uintptr_t lo, size_t n)
 {
-	uintptr_t hi = lo + n - index % Colours * runtime_physpagesize;
+	struct iovec v[Ahead];
+	long r;
+
+	if (n < 2 || guardkind != GuardMadvise || load_rlx(&nomany))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct iovec){(void *)(lo + i * slot0), Guard};
+	r = arch_syscall6(SYS_process_madvise, PidfdSelf, (long)v, (long)n, MADV_GUARD_INSTALL, 0, 0);
+	if (r < 0)
+		store_rlx(&nomany, true);
+	return r < 0 ? 0 : (size_t)r / Guard;
+}
+
+/* Slots of class 0 for pp, an eighth of what there is, but no more than the arena has left. */
+static bool cutfresh(p *pp)
+{
+	size_t n, room;
+	uintptr_t lo;
+
+	runtime_lock(&stacklock);
+	n = arena.nslots / 8 < Ahead ? arena.nslots / 8 + 1 : Ahead;
+	lo = slotalloc(slot0);
+	room = (arena.end - arena.next) / slot0 + 1;
+	if (n > room)
+		n = room;
+	if (lo) {
+		arena.next = lo + n * slot0;
+		arena.nslots += (uint32_t)n;
+	}
+	runtime_unlock(&stacklock);
+	if (!lo)
+		return false;
+	pp->fresh.next = lo;
+	pp->fresh.end = lo + n * slot0;
+	pp->fresh.guarded = lo + guardmany(lo, n) * slot0;
+	return true;
+}
+
+/* Lay a new slot out, its g at Gdead. guarded: it has its guard already. */
+static g *slotinit(uintptr_t lo, size_t n, bool guarded, uintptr_t colour)
+{
+	uintptr_t hi = lo + n - colour % Colours * runtime_physpagesize;
 	uintptr_t tls = (hi - runtime_tlssize()) & -(uintptr_t)64;
 	g *gp = (g *)((tls - sizeof(g)) & -(uintptr_t)64);
 
-	gp->guarded = guardinstall(lo);
+	gp->guarded = guarded || guardinstall(lo);
 	gp->stacklo = lo + Guard;
 	gp->stackhi = (uintptr_t)gp;
 	gp->status = Gdead;
@@ -159,49 +210,70 @@ static bool mainfits(uintptr_t slot, size_t bytes)
 }
 
 /* The first g of all, for main. NULL when out of memory. */
-g *runtime_stackmain(size_t bytes)
+g *runtime_stackmain(size_t bytes, p *pp)
 {
 	uintptr_t slot = (uintptr_t)mainslot;
 	g *gp;
 
 	if (!mainfits(slot, bytes))
-		return runtime_stackalloc(bytes);
+		return runtime_stackalloc(bytes, pp);
 	if (protection & PROT_EXEC)
 		arch_syscall3(SYS_mprotect, (long)slot, MainSlot, protection);
-	gp = slotinit(slot, MainSlot, arena.nslots++);
+	gp = slotinit(slot, MainSlot, false, 0);
 	gp->sizeclass = ClassMain;
 	runtime_addallg(gp);
 	return gp;
 }
 
-g *runtime_stackalloc(size_t bytes)
+/* gp, on the slot at lo, is listed; or NULL, and that stays a hole in the arena. */
+static g *listed(g *gp, uintptr_t lo, int class)
+{
+	gp->sizeclass = (uint8_t)class;
+	if (runtime_addallg(gp))
+		return gp;
+	runtime_sysfree((void *)lo, slotsize(class));
+	return NULL;
+}
+
+static g *allocdefault(p *pp)
+{
+	uintptr_t lo = pp->fresh.next;
+
+	if (lo == pp->fresh.end) {
+		if (!cutfresh(pp))
+			return NULL;
+		lo = pp->fresh.next;
+	}
+	pp->fresh.next = lo + slot0;
+	return listed(slotinit(lo, slot0, lo < pp->fresh.guarded, lo / slot0), lo, 0);
+}
+
+static g *allocbig(int class)
+{
+	uintptr_t lo = 0;
+	size_t n = slotsize(class);
+	g *gp;
+
+	runtime_lock(&stacklock);
+	if ((gp = freebig[class]))
+		freebig[class] = gp->schedlink;
+	else
+		lo = slotalloc(n);
+	runtime_unlock(&stacklock);
+	if (gp)
+		gp->schedlink = NULL;
+	else if (lo)
+		gp = listed(slotinit(lo, n, false, lo / n), lo, class);
+	return gp;
+}
+
+g *runtime_stackalloc(size_t bytes, p *pp)
 {
 	int class = classof(bytes);
-	uintptr_t lo;
-	uint32_t index;
-	g *gp;
 
 	if (class == Classes)
 		return NULL;
-	runtime_lock(&stacklock);
-	if (class > 0 && (gp = freebig[class])) {
-		freebig[class] = gp->schedlink;
-		runtime_unlock(&stacklock);
-		gp->schedlink = NULL;
-		return gp;
-	}
-	lo = slotalloc(slotsize(class));
-	index = arena.nslots++;
-	runtime_unlock(&stacklock);
-	if (!lo)
-		return NULL;
-	gp = slotinit(lo, slotsize(class), index);
-	gp->sizeclass = (uint8_t)class;
-	if (!runtime_addallg(gp)) {
-		runtime_sysfree((void *)lo, slotsize(class)); /* it stays a hole in the arena */
-		return NULL;
-	}
-	return gp;
+	return class ? allocbig(class) : allocdefault(pp);
 }
 
 /* The pages below the one that the g is in; they come back zeroed. */

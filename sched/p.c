@@ -349,6 +349,7 @@ void runtime_forkps(void)
 		pp->younghead = pp->youngtail;
 		pp->runnext = NULL;
 		pp->ngfree = 0;
+		memset(&pp->fresh, 0, sizeof pp->fresh); /* one that is gone may have been at it */
 	}
 }
 

@@ -284,7 +284,7 @@ static g *newg(g *parent, p *pp, size_t bytes, void (*fn)(void *), uintptr_t pc)
 		runtime_nop();
 	gp = bytes <= StackUsable ? gfget(pp) : NULL;
 	if (unlikely(!gp)) {
-		if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes)))
+		if (!(gp = runtime_stackalloc(bytes <= StackUsable ? 0 : bytes, pp)))
 			return NULL;
 		if (gp->goid) /* a big one, used before */
 			xadd(&runtime_sched.ngfreebig, -1);
@@ -306,7 +306,7 @@ cold void runtime_newproc(void (*const *fn)(void *))
 	g *g0 = getg(), *gp;
 
 	runtime_bootstep("newproc");
-	gp = runtime_stackmain(runtime_mainstacksize());
+	gp = runtime_stackmain(runtime_mainstacksize(), g0->m->p);
 	if (!gp)
 		runtime_fatal("out of memory for the main goroutine's stack");
 	birth(gp, g0, g0->m->p, *fn, (uintptr_t)__builtin_return_address(0));

@@ -109,14 +109,14 @@ Test(overflow, of_main)
 
 Test(overflow, of_a_goroutine)
 {
-	static const char *const name[] = {
-		"overflow_other", "overflow_parking", "overflow_reused", "overflow_far"};
+	static const char *const name[] = {"overflow_other", "overflow_parking", "overflow_reused",
+		"overflow_crowded", "overflow_far"};
 
 	for (int i = 0; i < 2; i++)
-		for (int k = 0; k < 4; k++)
+		for (int k = 0; k < 5; k++)
 			dies_env(guards[i], "faults", name[k], 2, "runtime: goroutine ",
 				"'s stack of ", " bytes is used up\n", "fatal error: stack overflow\n",
-				"\ngoroutine ", " [running]:\n", k < 3 ? "deep()\n" : "far_frame()\n");
+				"\ngoroutine ", " [running]:\n", k < 4 ? "deep()\n" : "far_frame()\n");
 }
 
 Test(overflow, of_a_large_one)

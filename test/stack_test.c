@@ -15,6 +15,7 @@ size_t runtime_physpagesize = 4096, runtime_hugepagesize = 2 << 20;
 static size_t tlssize = 320;
 static g *made[10000];
 static int nmade;
+static p pp;
 
 size_t runtime_tlssize(void)
 {
@@ -105,6 +106,7 @@ static void init(int guard)
 {
 	runtime_debug.stackguard = guard;
 	runtime_stackinit();
+	pp = (p){0}; /* the slots that it cut ahead were of another size, maybe */
 }
 
 static void check_layout(g *gp, size_t bytes)
@@ -122,7 +124,7 @@ Test(stack, default_one)
 {
 	init(0);
 	for (int i = 0; i < 1000; i++)
-		check_layout(runtime_stackalloc(0), StackUsable);
+		check_layout(runtime_stackalloc(0, &pp), StackUsable);
 	cr_expect_eq(nmade, 1000);
 	for (int i = 1; i < nmade; i++)
 		cr_expect_neq(made[i]->stackhi % StackDefault, made[i - 1]->stackhi % StackDefault,
@@ -143,7 +145,7 @@ Test(stack, as_much_as_asked)
 
 	init(0);
 	for (size_t i = 0; i < nelem(sizes); i++) {
-		g *gp = runtime_stackalloc(sizes[i]);
+		g *gp = runtime_stackalloc(sizes[i], &pp);
 
 		check_layout(gp, sizes[i]);
 		cr_expect(!faults(gp->stacklo));
@@ -156,10 +158,10 @@ Test(stack, as_much_as_asked)
 Test(stack, too_large_is_refused)
 {
 	init(0);
-	cr_expect_null(runtime_stackalloc((size_t)-1));
-	cr_expect_null(runtime_stackalloc((size_t)1 << 62));
-	cr_expect_null(runtime_stackalloc((size_t)1 << 50));
-	check_layout(runtime_stackalloc(0), StackUsable);
+	cr_expect_null(runtime_stackalloc((size_t)-1, &pp));
+	cr_expect_null(runtime_stackalloc((size_t)1 << 62, &pp));
+	cr_expect_null(runtime_stackalloc((size_t)1 << 50, &pp));
+	check_layout(runtime_stackalloc(0, &pp), StackUsable);
 	cr_expect_eq(nmade, 1);
 }
 
@@ -167,10 +169,10 @@ Test(stack, one_that_cannot_be_listed_is_refused)
 {
 	init(0);
 	noroom = true;
-	cr_expect_null(runtime_stackalloc(0));
+	cr_expect_null(runtime_stackalloc(0, &pp));
 	cr_expect_neq(unmapped, 0);
 	noroom = false;
-	check_layout(runtime_stackalloc(0), StackUsable);
+	check_layout(runtime_stackalloc(0, &pp), StackUsable);
 }
 
 Test(stack, large_ones_are_used_again)
@@ -178,18 +180,18 @@ Test(stack, large_ones_are_used_again)
 	g *a, *b, *c;
 
 	init(0);
-	a = runtime_stackalloc(1 << 20);
-	b = runtime_stackalloc(1 << 20);
-	c = runtime_stackalloc(4 << 20);
+	a = runtime_stackalloc(1 << 20, &pp);
+	b = runtime_stackalloc(1 << 20, &pp);
+	c = runtime_stackalloc(4 << 20, &pp);
 	cr_expect_neq(a, b);
 	memset((void *)a->stacklo, 1, a->stackhi - a->stacklo);
 	runtime_stackfree(a);
 	runtime_stackfree(c);
-	cr_expect_eq(runtime_stackalloc(4 << 20), c);
-	cr_expect_eq(runtime_stackalloc((1 << 20) - 5000), a);
+	cr_expect_eq(runtime_stackalloc(4 << 20, &pp), c);
+	cr_expect_eq(runtime_stackalloc((1 << 20) - 5000, &pp), a);
 	cr_expect_eq(*(char *)a->stacklo, 0, "its memory was given back");
 	cr_expect(faults(a->stacklo - 1), "its guard is still there");
-	cr_expect_neq(runtime_stackalloc(1 << 20), a);
+	cr_expect_neq(runtime_stackalloc(1 << 20, &pp), a);
 	cr_expect_eq(nmade, 4);
 }
 
@@ -198,7 +200,7 @@ Test(stack, trim_keeps_what_the_g_needs)
 	g *gp;
 
 	init(0);
-	gp = runtime_stackalloc(0);
+	gp = runtime_stackalloc(0, &pp);
 	memset((void *)gp->stacklo, 1, gp->stackhi - gp->stacklo);
 	gp->goid = 99;
 	runtime_stacktrim(gp);
@@ -211,7 +213,7 @@ Test(stack, guard_by_mprotect)
 {
 	init(GuardMprotect);
 	for (int i = 0; i < 100; i++) {
-		g *gp = runtime_stackalloc(i % 2 ? 0 : 1 << 20);
+		g *gp = runtime_stackalloc(i % 2 ? 0 : 1 << 20, &pp);
 		uintptr_t size, lo = runtime_stackguard(gp, &size);
 
 		cr_expect(gp->guarded);
@@ -224,12 +226,45 @@ Test(stack, guard_by_mprotect)
 	cr_expect_eq(guardkind, GuardMprotect);
 }
 
+/* Of slots cut together. The kernel made some of the guards, or none, and the rest is made one by one. */
+static void guards_after(size_t made_by_kernel)
+{
+	g *gp;
+
+	for (int i = 0; i < 1000 || pp.fresh.next != pp.fresh.end; i++)
+		gp = runtime_stackalloc(0, &pp);
+	gp = runtime_stackalloc(0, &pp);
+	cr_assert_eq((pp.fresh.end - pp.fresh.next) / slot0, (size_t)Ahead - 1);
+	pp.fresh.guarded = gp->stacklo - Guard + made_by_kernel * slot0;
+	madvise((void *)pp.fresh.guarded, pp.fresh.end - pp.fresh.guarded, MADV_GUARD_INSTALL + 1);
+	cr_assert(!faults(pp.fresh.guarded), "the rest has none yet");
+	for (int i = 1; i < Ahead; i++) {
+		gp = runtime_stackalloc(0, &pp);
+		check_layout(gp, StackUsable);
+		cr_expect(gp->guarded);
+		cr_expect(faults(gp->stacklo - 1), "slot %d", i);
+		cr_expect(faults(gp->stacklo - Guard));
+		cr_expect(!faults(gp->stacklo));
+	}
+}
+
+Test(stack, guards_of_many)
+{
+	init(0);
+	guards_after(7);
+	guards_after(1);
+	cr_expect_not(nomany, "the kernel does it, here");
+	nomany = true;
+	for (int i = 0; i < 100; i++)
+		cr_expect(faults(runtime_stackalloc(0, &pp)->stacklo - 1));
+}
+
 Test(stack, guard_by_canary)
 {
 	g *gp;
 
 	init(GuardCanary);
-	gp = runtime_stackalloc(0);
+	gp = runtime_stackalloc(0, &pp);
 	cr_expect(!gp->guarded);
 	cr_expect(runtime_stackcanaryok(gp));
 	memset((void *)(gp->stacklo + 8), 1, 100);
@@ -246,7 +281,7 @@ Test(stack, main_is_part_of_the_program_or_not)
 
 	init(0);
 	for (size_t i = 0; i < nelem(sizes); i++) {
-		g *gp = (tlssize = i == 2 ? 3 << 20 : 320, runtime_stackmain(sizes[i]));
+		g *gp = (tlssize = i == 2 ? 3 << 20 : 320, runtime_stackmain(sizes[i], &pp));
 		uintptr_t at = (uintptr_t)gp - (uintptr_t)mainslot;
 
 		check_layout(gp, sizes[i]);
@@ -263,11 +298,11 @@ Test(stack, main_is_not_used_again)
 
 	init(0);
 	runtime_hugepagesize = (uintptr_t)1 << 47; /* wherever the kernel has put this test, mainslot fits */
-	gp = runtime_stackmain(StackMainMin);
+	gp = runtime_stackmain(StackMainMin, &pp);
 	cr_assert_eq(gp->sizeclass, ClassMain);
 	runtime_stackfree(gp);
 	for (int i = 0; i < 3; i++)
-		cr_expect_neq(runtime_stackalloc(StackMainMin >> i), gp);
+		cr_expect_neq(runtime_stackalloc(StackMainMin >> i, &pp), gp);
 }
 
 /* Thread-locals take of the slot, not of the stack. */
@@ -279,8 +314,8 @@ Test(stack, room_for_thread_locals)
 		tlssize = sizes[i];
 		init(0);
 		for (int k = 0; k < 20; k++) {
-			check_layout(runtime_stackalloc(0), 128 << 10);
-			check_layout(runtime_stackalloc(1 << 20), 1 << 20);
+			check_layout(runtime_stackalloc(0, &pp), 128 << 10);
+			check_layout(runtime_stackalloc(1 << 20, &pp), 1 << 20);
 		}
 	}
 }

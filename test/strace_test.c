@@ -51,3 +51,30 @@ Test(strace, slow_closes_of_numbers_that_are_being_met)
 
 	in_each(script, "netpoll", text);
 }
+
+/*
+ * How many calls the guards of 2,000 stacks take, for one each and for several; the latter are refused
+ * where inject says so. (Each of several threads may be refused once.)
+ */
+#define GUARDS(inject, single, several)                                                     \
+	"log=$(mktemp)\n"                                                                    \
+	"strace -f -qqq -o $log -e trace=madvise,process_madvise " inject                     \
+	" \"$1\" crowd >/dev/null || echo failed\n"                                           \
+	"one=$(grep -c ' madvise(' $log); more=$(grep -c 'process_madvise(' $log)\n"          \
+	"if [ $one " single " -a $more " several " ]; then echo ok; else echo $one $more; fi\n" \
+	"rm -f $log\n"
+
+Test(strace, guards_are_made_many_at_a_time)
+{
+	static char text[] = GUARDS("", "-lt 100", "-gt 120");
+
+	in_each(script, "limits", text);
+}
+
+/* Where the kernel knows no call for several it is asked once, and each stack gets its guard all the same. */
+Test(strace, guards_are_made_one_at_a_time)
+{
+	static char text[] = GUARDS("-e inject=process_madvise:error=EBADF", "-ge 2000", "-le 8");
+
+	in_each(script, "limits", text);
+}

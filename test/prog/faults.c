@@ -135,10 +135,24 @@ static void overflow_reused(void)
 	overflow_other();
 }
 
+/* Slots that were cut together, and got their guards together. */
+static void stands(void *arg)
+{
+	(void)arg;
+	go_sleep(INT64_MAX);
+}
+
+static void overflow_crowded(void)
+{
+	for (int i = 0; i < 300; i++)
+		go(stands, NULL);
+	overflow_other();
+}
+
 /* One huge frame that is written from its far end. */
 static void far_frame(void *arg)
 {
-	volatile char here[(192 << 10) + (30 << 10)];
+	volatile char here[(192 << 10) + (34 << 10)]; /* of 196 to 224 KiB that are there, and 32 of guard */
 
 	for (size_t i = sizeof here; i > 0; i -= 512)
 		here[i - 512] = 1;
@@ -183,6 +197,7 @@ const struct testcase cases[] = {
 	{"overflow_parking", overflow_parking},
 	{"overflow_reused", overflow_reused},
 	{"overflow_far", overflow_far},
+	{"overflow_crowded", overflow_crowded},
 	{"overflow_libc", overflow_libc},
 	{NULL, NULL},
 };

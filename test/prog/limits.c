@@ -72,6 +72,28 @@ static void work(void)
 	unwired();
 }
 
+/* ---- many stacks at once ---- */
+
+enum { Crowd = 2000 };
+static go_waitgroup gate;
+
+static void stands(void *arg)
+{
+	(void)arg;
+	go_waitgroup_wait(&gate);
+	go_waitgroup_done(&wg);
+}
+
+static void crowd(void)
+{
+	go_waitgroup_add(&gate, 1);
+	go_waitgroup_add(&wg, Crowd);
+	for (int i = 0; i < Crowd; i++)
+		go(stands, NULL);
+	go_waitgroup_done(&gate);
+	go_waitgroup_wait(&wg);
+}
+
 /* ---- refusals: a system call filter, by numbers, for musl-gcc sees none of the kernel's headers ---- */
 
 struct insn {
@@ -122,6 +144,7 @@ static void sleeps_too_late(void) { sleeps_fail(EAGAIN); }
 const struct testcase cases[] = {
 	{"work", work},
 	{"unwired", unwired},
+	{"crowd", crowd},
 	{"threads_refused", threads_refused},
 	{"sleeps_interrupted", sleeps_interrupted},
 	{"sleeps_too_late", sleeps_too_late},
