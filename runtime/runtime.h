@@ -273,7 +273,7 @@ struct p {
 	mutex timerlock;
 	struct timerent { /* 4-ary heap, earliest first; under timerlock */
 		int64_t when;
-		uintptr_t t; /* struct timer *, and 1 when it is fixed */
+		uintptr_t t; /* struct timer *; or g *, and 1: it sleeps */
 	} *timers;
 	uint32_t ntimers, captimers;
 	struct timer *firing; /* set under timerlock by the m that runs its fn, cleared by it without (release) */

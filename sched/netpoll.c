@@ -215,7 +215,7 @@ static void timedout(struct timer *t, int64_t now)
 
 	(void)now;
 	if (claim(gp, ticket, PollTimeout, &parked) && parked)
-		runtime_readydue(gp);
+		runtime_readydue(&gp, 1);
 }
 
 /* Links w to its descriptor; false: that has changed since it was found not ready. */

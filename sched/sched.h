@@ -88,7 +88,7 @@ _Noreturn void runtime_schedule(void);
 _Noreturn void runtime_execute(g *gp, bool inherit);
 g *runtime_findrunnable(bool *inherit); /* blocks until there is one */
 void runtime_ready(g *gp, bool next);
-void runtime_readydue(g *gp); /* the time that it slept for is over; on an m with a p */
+void runtime_readydue(g **v, uint32_t n); /* the time that they slept for is over; on an m with a p */
 void runtime_readyforeign(g *gp); /* the same from a thread without a p */
 void runtime_wakep(void);
 void runtime_injectglist(struct glist *l); /* parked gs become runnable; with a p or without */
@@ -158,7 +158,6 @@ struct timer {
 	int64_t period; /* > 0: fires again that much later, without drift */
 	p *pp;		/* atomic; whose heap it is on or was last, see lockheap */
 	uint32_t slot;	/* its index in that heap and one, 0: on none; under the heap's lock */
-	bool fixed;	/* never deleted: slot and pp are not kept, the heap then touches it no more */
 	bool lasting;	/* not some goroutine's: goes on in a child of fork */
 };
 void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */

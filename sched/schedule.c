@@ -49,9 +49,17 @@ void runtime_ready(g *gp, bool next)
  * By a timer: behind those that were due before. But where a slice was used up just now, before those
  * in the ring that may use theirs up, too.
  */
-void runtime_readydue(g *gp)
+void runtime_readydue(g **v, uint32_t n)
 {
-	runtime_ready(gp, getg()->m->p->globalfirst);
+	p *pp = getg()->m->p;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (DEBUG && load_rlx(&v[i]->status) != Gwaiting)
+			runtime_throw("a goroutine that is not parked is due");
+		store_rlx(&v[i]->status, Grunnable);
+		runtime_runqput(pp, v[i], pp->globalfirst);
+	}
+	runtime_wakep();
 }
 
 /*

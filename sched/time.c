@@ -23,9 +23,11 @@
  * would order timerlock before every lock that an fn takes, a channel's for one, and
  * select wants to add its timer while holding those.)
  *
- * A sleeping goroutine's timer is never deleted: it is `fixed', and is not told its
- * slot. It is in a page that nobody touched since it went to sleep, and a
- * path through the heap would miss the cache and the TLB at each of its levels.
+ * A sleeping goroutine is on the heap itself, without a timer: nobody deletes it, so it need
+ * not know its slot. Its pages were not touched since it went to sleep, and a path through the
+ * heap would miss the cache and the TLB at each of its levels. For the same reason those who
+ * are due are taken off several at a time, and all that they will touch is fetched at once
+ * before the first of them runs.
  *
  * When no goroutine is runnable one idle m, the sleeper, sleeps until the next timer
  * in the poller, which reports descriptors meanwhile (runtime_idlesleep); while there is no
@@ -46,10 +48,11 @@
 #include <string.h>
 
 enum { CoalesceMin = 4, CoalesceEachNs = 25 * 1000, CoalesceMostNs = 1000 * 1000 };
-enum { FireMin = RunqSize / 16 + 1 };
+enum { FireMin = RunqSize / 16 + 1, CrowdMost = RunqSize / 16 + 1 };
 enum { LineEnts = 64 / sizeof(struct timerent) }; /* the four children of an entry: one cache line */
 
 static const int64_t Never = INT64_MAX;
+static struct timer crowd; /* firing, while sleeping goroutines are readied */
 
 static struct {
 	uint32_t busy;	/* an m sleeps, or is about to */
@@ -63,18 +66,23 @@ static struct {
 
 static inline struct timer *timerof(struct timerent e)
 {
-	return (struct timer *)(e.t & ~(uintptr_t)1);
+	return (struct timer *)e.t;
 }
 
-static inline bool isfixed(struct timerent e)
+static inline bool issleep(struct timerent e)
 {
 	return e.t & 1;
+}
+
+static inline g *sleeperof(struct timerent e)
+{
+	return (g *)(e.t & ~(uintptr_t)1);
 }
 
 static inline void place(p *pp, uint32_t i, struct timerent e)
 {
 	pp->timers[i] = e;
-	if (!isfixed(e))
+	if (!issleep(e))
 		timerof(e)->slot = i + 1;
 	if (i == 0)
 		store(&pp->timer0when, e.when);
@@ -93,16 +101,30 @@ static void siftup(p *pp, uint32_t i, struct timerent e)
 	place(pp, i, e);
 }
 
+/* The earliest of the children from first on; without a branch that would be guessed wrong. */
+static inline uint32_t earliest(p *pp, uint32_t first)
+{
+	struct timerent *v = pp->timers;
+	uint32_t a = first, b;
+
+	if (unlikely(first + 4 > pp->ntimers)) {
+		for (uint32_t c = first + 1; c < pp->ntimers; c++)
+			a = v[c].when < v[a].when ? c : a;
+		return a;
+	}
+	a = first + (v[first + 1].when < v[first].when);
+	b = first + 2 + (v[first + 3].when < v[first + 2].when);
+	return v[b].when < v[a].when ? b : a;
+}
+
 static void siftdown(p *pp, uint32_t i, struct timerent e)
 {
 	for (;;) {
-		uint32_t first = i * 4 + 1, least = first;
+		uint32_t first = i * 4 + 1, least;
 
 		if (first >= pp->ntimers)
 			break;
-		for (uint32_t c = first + 1; c < first + 4 && c < pp->ntimers; c++)
-			if (pp->timers[c].when < pp->timers[least].when)
-				least = c;
+		least = earliest(pp, first);
 		if (e.when <= pp->timers[least].when)
 			break;
 		place(pp, i, pp->timers[least]);
@@ -133,7 +155,7 @@ static void insert(p *pp, struct timerent e)
 {
 	if (unlikely(pp->ntimers == pp->captimers))
 		grow(pp);
-	if (!isfixed(e))
+	if (!issleep(e))
 		store_rel(&timerof(e)->pp, pp);
 	pp->ntimers++;
 	siftup(pp, pp->ntimers - 1, e);
@@ -143,7 +165,7 @@ static void removeat(p *pp, uint32_t i)
 {
 	struct timerent e = pp->timers[i], last = pp->timers[--pp->ntimers];
 
-	if (!isfixed(e))
+	if (!issleep(e))
 		timerof(e)->slot = 0;
 	if (i == pp->ntimers) {
 		if (i == 0)
@@ -157,28 +179,26 @@ static void removeat(p *pp, uint32_t i)
 
 /* ---- use ---- */
 
-static inline void add(struct timer *t, int64_t when, bool fixed)
+static inline void add(struct timerent e)
 {
 	p *pp = getg()->m->p;
 	bool first;
 
 	if (unlikely(!pp))
 		runtime_nop();
-	if (when <= 0)
-		when = 1; /* 0 means none */
-	t->when = when;
 	runtime_lock(&pp->timerlock);
-	first = pp->ntimers == 0 || when < pp->timers[0].when;
-	insert(pp, (struct timerent){when, (uintptr_t)t | fixed});
+	first = pp->ntimers == 0 || e.when < pp->timers[0].when;
+	insert(pp, e);
 	runtime_unlock(&pp->timerlock);
 	if (first)
-		runtime_timerwake(when);
+		runtime_timerwake(e.when);
 }
 
 /* t->fn(t) at about when; on an m with a p. t is on no heap. */
 void runtime_addtimer(struct timer *t, int64_t when)
 {
-	add(t, when, false);
+	t->when = when > 0 ? when : 1; /* 0 means none */
+	add((struct timerent){t->when, (uintptr_t)t});
 }
 
 /* The p on whose heap t is or was last, its timerlock held; NULL: it never was on any. */
@@ -231,7 +251,7 @@ bool runtime_modtimer(struct timer *t, int64_t when, int64_t period)
 	bool pending = runtime_deltimer(t);
 
 	t->period = period;
-	add(t, when, false);
+	runtime_addtimer(t, when);
 	return pending;
 }
 
@@ -255,12 +275,66 @@ static void fire(p *pp, int64_t now)
 		removeat(pp, 0);
 	}
 	if (pp->ntimers)
-		__builtin_prefetch(timerof(pp->timers[0]));
+		__builtin_prefetch((void *)pp->timers[0].t);
 	store_rlx(&pp->firing, t);
 	runtime_unlock(&pp->timerlock);
 	t->fn(t, now);
 	store_rel(&pp->firing, NULL);
 	runtime_lock(&pp->timerlock);
+}
+
+/* Off pp's heap: the goroutines that slept and are due before anything else is. timerlock held. */
+static uint32_t popcrowd(p *pp, int64_t now, g **v)
+{
+	uint32_t n = 0;
+
+	while (n < CrowdMost && pp->ntimers && pp->timers[0].when <= now &&
+	       issleep(pp->timers[0])) {
+		v[n++] = sleeperof(pp->timers[0]);
+		removeat(pp, 0);
+	}
+	return n;
+}
+
+/* From its saved frame over its g to the end of its thread block; or the ends of it, if it is deep. */
+static void fetchgoroutine(g *gp)
+{
+	enum { Line = 64, Block = 192, Most = 2048 };
+	uintptr_t from = gp->sched.sp, end = gp->sched.tp + Block;
+
+	if (end - from > Most) {
+		__builtin_prefetch((void *)from);
+		__builtin_prefetch((void *)(from + Line));
+		from = end - Most / 2;
+	}
+	for (; from <= end; from += Line)
+		__builtin_prefetch((void *)from);
+}
+
+/* As fire, for goroutines that slept: how many. */
+static uint32_t firecrowd(p *pp, int64_t now)
+{
+	g *v[CrowdMost];
+	uint32_t n = popcrowd(pp, now, v);
+
+	store_rlx(&pp->firing, &crowd);
+	runtime_unlock(&pp->timerlock);
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(v[i]);
+	for (uint32_t i = 0; i < n; i++)
+		fetchgoroutine(v[i]);
+	runtime_readydue(v, n);
+	store_rel(&pp->firing, NULL);
+	runtime_lock(&pp->timerlock);
+	return n;
+}
+
+static uint32_t firenext(p *pp, int64_t now)
+{
+	if (issleep(pp->timers[0]))
+		return firecrowd(pp, now);
+	fire(pp, now);
+	return 1;
 }
 
 /* How many gs wait on the queue of the p that we hold. */
@@ -283,10 +357,10 @@ int64_t runtime_checktimers(p *pp, int64_t now)
 		return when;
 	runtime_lock(&pp->timerlock);
 	if (!pp->firing)
-		for (; pp->ntimers && pp->timers[0].when <= now; n++) {
+		while (pp->ntimers && pp->timers[0].when <= now) {
 			if (n >= FireMin && queued(ours) >= RunqSize / 2)
 				break;
-			fire(pp, now);
+			n += firenext(pp, now);
 		}
 	when = pp->timer0when;
 	runtime_unlock(&pp->timerlock);
@@ -331,7 +405,7 @@ cold void runtime_forktimers(void)
 		pp->ntimers = 0;
 		store_rlx(&pp->timer0when, 0);
 		for (uint32_t k = 0; k < n; k++)
-			if (!isfixed(pp->timers[k]) && timerof(pp->timers[k])->lasting)
+			if (!issleep(pp->timers[k]) && timerof(pp->timers[k])->lasting)
 				insert(pp, pp->timers[k]);
 	}
 }
@@ -441,31 +515,21 @@ void runtime_timerwake(int64_t when)
 
 /* ---- sleep ---- */
 
-static void wakesleeper(struct timer *t, int64_t now)
-{
-	(void)now;
-	runtime_readydue(t->arg);
-}
-
 /* Once the sleeper is saved and nothing can ready it too early. */
-static bool startsleep(g *gp, void *arg)
+static bool startsleep(g *gp, void *when)
 {
-	struct timer *t = arg;
-
-	(void)gp;
-	add(t, t->when, true);
+	add((struct timerent){*(int64_t *)when, (uintptr_t)gp | 1});
 	return true;
 }
 
 void go_sleep(int64_t ns)
 {
-	g *gp = runtime_need_g("go_sleep");
-	struct timer t = {.fn = wakesleeper, .arg = gp};
-	int64_t now;
+	int64_t now, when;
 
+	runtime_need_g("go_sleep");
 	if (ns <= 0)
 		return;
 	now = runtime_nanotime();
-	t.when = ns > INT64_MAX - now ? INT64_MAX : now + ns;
-	runtime_gopark(startsleep, &t, WaitSleep);
+	when = ns > INT64_MAX - now ? INT64_MAX : now + ns;
+	runtime_gopark(startsleep, &when, WaitSleep);
 }

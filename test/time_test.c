@@ -58,7 +58,24 @@ void runtime_netpoll(int64_t ns, struct glist *l) { (void)ns, (void)l; }
 void runtime_startwatch(void) {}
 void runtime_startm(p *pp, bool spinning) { (void)pp, (void)spinning; }
 void runtime_ready(g *gp, bool next) { (void)gp, (void)next; }
-void runtime_readydue(g *gp) { (void)gp; }
+static g sleepers[2000];
+static int64_t wakes[2000]; /* when; 0: woken */
+static int64_t lastwake, clocknow;
+static int nwoken;
+
+void runtime_readydue(g **v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t *at = &wakes[v[i] - sleepers];
+
+		cr_assert_neq(*at, 0, "woken twice");
+		cr_assert_leq(*at, clocknow, "woken too early");
+		cr_assert_geq(*at, lastwake, "out of order");
+		lastwake = *at;
+		*at = 0;
+		nwoken++;
+	}
+}
 void runtime_goready(g *gp) { (void)gp; }
 _Noreturn void runtime_fatal(const char *msg) { (void)msg; abort(); }
 
@@ -272,4 +289,33 @@ Test(timers, periods)
 	cr_expect_eq(runtime_nexttimer(), 1600);
 	cr_expect(runtime_deltimer(&t));
 	cr_expect_eq(runtime_nexttimer(), 0);
+}
+
+/* Goroutines that sleep are on the heap themselves, among timers that are moved and deleted. */
+Test(timers, sleepers_among_them)
+{
+	g *gp = sleepers;
+	int deleted = 0;
+
+	srand(4);
+	for (int i = 0; i < 2000; i++, gp++) {
+		gp->sched.sp = (uintptr_t)gp;
+		gp->sched.tp = (uintptr_t)gp + 100;
+		wakes[i] = 1 + rand() % 10000;
+		startsleep(gp, &wakes[i]);
+		add_one(i, 1 + rand() % 10000);
+	}
+	for (int i = 0; i < 2000; i += 3, deleted++) {
+		cr_assert(runtime_deltimer(&timers[i]));
+		due[i] = 0;
+	}
+	check_heap(ps[0]);
+	for (clocknow = 100; clocknow <= 10000; clocknow += 100) {
+		run_until(ps[0], clocknow);
+		for (int i = 0; i < 2000; i++)
+			cr_assert(wakes[i] == 0 || wakes[i] > clocknow, "overslept");
+	}
+	cr_expect_eq(nwoken, 2000);
+	cr_expect_eq(nfired, 2000 - deleted);
+	cr_expect_eq(ps[0]->ntimers, 0u);
 }
