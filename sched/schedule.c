@@ -147,7 +147,21 @@ void runtime_wakep(void)
 		xadd(&runtime_sched.nmspinning, -1);
 }
 
-/* This m found work: it no longer spins, and another should in its place. */
+/* Something is queued, whether on a p or not. Of sequentially consistent loads. */
+static bool anywork(void)
+{
+	int32_t n = load_acq(&runtime_gomaxprocs); /* pairs with procresize, after growallp */
+	bool work = load(&runtime_sched.runqsize) > 0;
+
+	for (int32_t i = 0; i < n && !work; i++)
+		work = !runtime_runqempty(load_acq(&runtime_allp)[i]);
+	return work;
+}
+
+/*
+ * This m found work: it no longer spins, and another should in its place, to look for what was queued
+ * meanwhile, and to sleep until the next timer then. If there is neither to do it would be woken for nothing.
+ */
 void runtime_resetspinning(void)
 {
 	m *mp = getg()->m;
@@ -155,7 +169,8 @@ void runtime_resetspinning(void)
 	mp->spinning = false;
 	if ((int32_t)xadd(&runtime_sched.nmspinning, -1) < 0)
 		runtime_throw("nmspinning below zero");
-	runtime_wakep();
+	if (!runtime_idlesleeping() || anywork())
+		runtime_wakep();
 }
 
 /* Run gp on this m; on g0. */
@@ -218,13 +233,9 @@ static g *stealwork(p *pp, int64_t *next)
 /* A p for this m, which has none, if one is idle and there is work; the m then spins again. */
 static p *recheck(m *mp)
 {
-	p *pp = NULL;
-	int32_t n = load_acq(&runtime_gomaxprocs); /* pairs with procresize, after growallp */
-	bool work = load(&runtime_sched.runqsize) > 0;
+	p *pp;
 
-	for (int32_t i = 0; i < n && !work; i++)
-		work = !runtime_runqempty(load_acq(&runtime_allp)[i]);
-	if (!work)
+	if (!anywork())
 		return NULL;
 	runtime_lock(&runtime_sched.lock);
 	pp = runtime_pidleget();

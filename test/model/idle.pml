@@ -15,8 +15,8 @@
  * written by read-modify-writes or under sched.lock. A critical section of
  * sched.lock is one step where it changes one thing that is read without the lock.
  *
- * NOFENCE leaves out wakep's fence, NORECHECK goidle's second look, and
- * LATESPIN looks first and stops spinning after.
+ * NOFENCE leaves out wakep's fence, NORECHECK goidle's second look, NOLOOK
+ * resetspinning's, and LATESPIN looks first and stops spinning after.
  *
  * YIELD lets goroutines yield: these queue without looking for an idle p, and may
  * leave work waiting while one is. Sysmon finds that out; NOSYSMON leaves it out.
@@ -27,12 +27,13 @@
  * are idle. NOSLEEPER has no m sleep there, NOINJECT has one that finds no p start nobody.
  *
  * check:
- * check: -DNP=3 -DSUBMITS=1
+ * check: -DNP=3 -DSUBMITS=2
  * check: -DCALLS=1 -DSUBMITS=2
  * check: -DYIELD=1 -DSUBMITS=1
  * break: -DNOFENCE
  * break: -DNORECHECK
  * break: -DLATESPIN
+ * break: -DNP=3 -DSUBMITS=2 -DNOLOOK
  * check: -DPOLLS=1 -DSUBMITS=1
  * long: -DPOLLS=1 -DSUBMITS=0 -DYIELD=1
  * break: -DYIELD=1 -DSUBMITS=1 -DNOSYSMON
@@ -319,7 +320,7 @@ idle:					/* sched/schedule.c:goidle */
 	was = 0;
 #endif
 #ifndef NORECHECK
-	work = (globq > 0);		/* sched/schedule.c:recheck: `load(&runtime_sched.runqsize)` */
+	work = (globq > 0);		/* sched/schedule.c:anywork: `load(&runtime_sched.runqsize)` */
 	v = 0;
 	do
 	:: v < NP && !work -> work = (q[v] > 0); v++	/* `!runtime_runqempty(load_acq(&runtime_allp)[i])` */
@@ -335,7 +336,7 @@ idle:					/* sched/schedule.c:goidle */
 	was = 0;
 #endif
 	if
-	:: work -> work = 0; atomic { pidleget(p) }	/* `pp = runtime_pidleget()` */
+	:: work -> work = 0; atomic { pidleget(p) }	/* sched/schedule.c:recheck: `pp = runtime_pidleget()` */
 	:: else
 	fi;
 	if
@@ -377,8 +378,23 @@ found:					/* sched/schedule.c:runtime_schedule */
 	:: spinning ->			/* sched/schedule.c:runtime_resetspinning */
 		spinning = 0;
 		assert(nmspinning > 0);	/* "nmspinning below zero" */
-		nmspinning--;
-		wakep(p)
+		nmspinning--;			/* `xadd(&runtime_sched.nmspinning, -1)` */
+#if POLLS
+		work = !sleeps;			/* `if (!runtime_idlesleeping() || anywork())` */
+#endif
+#ifndef NOLOOK
+		work = work || (globq > 0);	/* sched/schedule.c:anywork */
+		v = 0;
+		do
+		:: v < NP && !work -> work = (q[v] > 0); v++
+		:: else -> break
+		od;
+		v = 0;
+#endif
+		if
+		:: work -> work = 0; wakep(p)
+		:: else
+		fi
 	:: else
 	fi;
 	goto user;
