@@ -214,4 +214,6 @@ void runtime_tlsend(g *gp)
 		runtime_tsdend(b);
 	if (unlikely(b->dlerror_buf != NULL) && b->dlerror_buf != (void *)-1)
 		b->dlerror_buf = NULL;
+	if (unlikely(gp->goid == 1))
+		runtime_endjoinable(b);
 }

@@ -169,6 +169,7 @@ void runtime_forksynccall(void);
 /* ---- musl_thread.c ---- */
 int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns);
 int runtime_cpwait(volatile int32_t *word, int32_t val, bool private, int64_t ns);
+void runtime_endjoinable(struct block *b);
 
 /* ---- musl_lock.c ---- */
 int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum waitreason why);

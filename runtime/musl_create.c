@@ -130,8 +130,10 @@ weakseam _Noreturn void pthread_exit(void *result)
 		b->cancelbuf = c->next;
 		c->f(c->x);
 	}
-	if (gp->goid == 1)
+	if (gp->goid == 1) {
+		b->result = result;
 		runtime_leavemain();
+	}
 	go_exit();
 }
 

@@ -6,7 +6,9 @@
  * A goroutine's tid is not the kernel's. What asks the kernel about a thread
  * (affinity, scheduling, CPU clock) is asked about the one that the goroutine is
  * on at the moment, and answers ESRCH when it is on none. Its stack and its name
- * are its own. It is a detached thread: to join or detach it is EINVAL.
+ * are its own. It is a detached thread: to join or detach it is EINVAL. But the main
+ * goroutine is joinable, as C's main thread is: it ends by pthread_exit, which puts the
+ * result into its block and Exited into detach_state, and wakes who waits for that; the block stays.
  *
  * A thread of the program's own is what it is under plain musl.
  */
@@ -37,6 +39,21 @@ static g *goroutineof(pthread_t t)
 }
 
 /* ---- join and detach ---- */
+
+/* Not one that libc knows nothing of; the main goroutine's block is the first thread's in all but its tid. */
+static bool joinable(pthread_t t)
+{
+	g *gp = goroutineof(t);
+
+	return (!gp || gp->goid == 1) && load_acq(&blockof(t)->detach_state) < Detached;
+}
+
+/* The main goroutine's last act as a thread. */
+void runtime_endjoinable(struct block *b)
+{
+	if (cas(&b->detach_state, Joinable, Exited))
+		runtime_wordwake(&b->detach_state, INT32_MAX);
+}
 
 /* Nanoseconds from now till at on its clock, 0 when past, -1: for ever. EINVAL: at is no time. */
 int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns)
@@ -78,8 +95,10 @@ static int waitexit(struct block *b, const struct timespec *at)
 			return r;
 		if (ns == 0)
 			return ETIMEDOUT;
-		r = runtime_cpwait(&b->detach_state, state, true, ns);
-		if (r == ETIMEDOUT)
+		r = goroutineof((pthread_t)b)
+			    ? runtime_wordwait(&b->detach_state, state, ns, true, WaitPthreadJoin)
+			    : runtime_cpwait(&b->detach_state, state, true, ns);
+		if (r == ETIMEDOUT || r == ECANCELED)
 			return r;
 	}
 	return 0;
@@ -93,17 +112,20 @@ seam int pthread_timedjoin_np(pthread_t t, void **result, const struct timespec 
 
 	if (b == self())
 		return EDEADLK;
-	if (goroutineof(t) || load_acq(&b->detach_state) >= Detached)
+	if (!joinable(t))
 		return EINVAL;
 	if (__testcancel)
 		__testcancel();
-	if (cancel != PTHREAD_CANCEL_ENABLE) /* never ECANCELED */
-		self()->canceldisable = PTHREAD_CANCEL_DISABLE;
+	/* A request is ECANCELED, and acts when nothing is under way any more. */
+	self()->canceldisable = cancel ? PTHREAD_CANCEL_DISABLE : PTHREAD_CANCEL_MASKED;
 	r = waitexit(b, at);
 	self()->canceldisable = cancel;
+	if (r == ECANCELED && __testcancel)
+		__testcancel();
 	if (r)
 		return r;
-	__tl_sync(t);
+	if (!goroutineof(t))
+		__tl_sync(t);
 	if (result)
 		*result = b->result;
 	if (b->map_base)
@@ -123,7 +145,7 @@ weakseam int pthread_join(pthread_t t, void **result)
 
 seam int pthread_tryjoin_np(pthread_t t, void **result)
 {
-	if (!goroutineof(t) && load_acq(&blockof(t)->detach_state) == Joinable)
+	if (joinable(t) && load_acq(&blockof(t)->detach_state) == Joinable)
 		return EBUSY;
 	return __pthread_join(t, result);
 }
@@ -142,7 +164,7 @@ weakseam int thrd_join(thrd_t t, int *result)
 /* One that ended or is about to is joined. */
 static int detach(pthread_t t)
 {
-	if (goroutineof(t))
+	if (!joinable(t))
 		return EINVAL;
 	if (cas(&blockof(t)->detach_state, Joinable, Detached))
 		return 0;
@@ -180,7 +202,7 @@ static void stackof(pthread_t t, uintptr_t *lo, uintptr_t *hi, size_t *guard)
 
 weakseam int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 {
-	bool detached = goroutineof(t) || load_acq(&blockof(t)->detach_state) >= Detached;
+	bool detached = !joinable(t);
 	uintptr_t lo, hi;
 	size_t guard = 0;
 

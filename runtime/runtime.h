@@ -99,6 +99,7 @@ enum waitreason {
 	WaitPthreadBarrier,
 	WaitSemaphore,
 	WaitPthreadOnce,
+	WaitPthreadJoin,
 	WaitExit,
 	WaitChanRecv,
 	WaitChanSend,

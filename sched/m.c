@@ -419,7 +419,7 @@ struct census {
 /* Ends only by another thread, by plain C's rules: or a signal handler may, say, end the program. */
 static bool inlibc(uint8_t why)
 {
-	return why >= WaitPthreadMutex && why <= WaitPthreadOnce;
+	return why >= WaitPthreadMutex && why <= WaitPthreadJoin;
 }
 
 static void count(g *gp, void *arg)

@@ -39,6 +39,7 @@ const char *const runtime_waitreasons[NWaitReason] = {
 	[WaitPthreadBarrier] = "pthread_barrier_wait",
 	[WaitSemaphore] = "sem_wait",
 	[WaitPthreadOnce] = "pthread_once",
+	[WaitPthreadJoin] = "pthread_join",
 	[WaitExit] = "exit",
 	[WaitChanRecv] = "chan receive",
 	[WaitChanSend] = "chan send",
