@@ -17,7 +17,7 @@
 #define G_SIGPENDING 160
 #define M_G0 0
 #define M_G0STORE 8
-#define M_SIGMASK 344
+#define M_SIGMASK 352
 
 #define SYS_VFORK 58
 #define SYS_GETRLIMIT 97

@@ -42,6 +42,12 @@ struct iocall {
 	long nr, a[6];
 };
 
+/* It as it is; the p is let go of meanwhile. */
+static inline long runtime_ioasis(const struct iocall *c)
+{
+	return runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+}
+
 /* iocall_linux.c's functions say so when the call is to be made as it is, letting go of the p. */
 enum { IoPlain = 1 << 30 };
 
@@ -80,7 +86,7 @@ long runtime_ioconnect(const struct iocall *c);
 bool runtime_iostart(struct io *io, int fd, uint32_t dir); /* false: out of memory */
 long runtime_iotry(struct io *io); /* until it is done, waiting between tries */
 bool runtime_ioisstream(int fd);
-long runtime_iointerrupted(bool always); /* after PollInterrupt: -EINTR, or 0 when it is to be restarted */
+long runtime_iointerrupted(bool always); /* after PollInterrupt: -EINTR, -ECANCELED, or 0 when it is to be restarted */
 
 /* ---- iomsg_linux.c: the same ---- */
 long runtime_iorecvwhole(struct io *io, const struct iocall *c);

@@ -7,7 +7,7 @@
 
 static long opened(const struct iocall *c)
 {
-	long fd = runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+	long fd = runtime_ioasis(c);
 
 	if (fd >= 0)
 		runtime_iofresh((int)fd);
@@ -68,7 +68,7 @@ long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f)
 	long r = sorted(&call);
 
 	if (unlikely(r == IoPlain))
-		return runtime_pointcall(nr, a, b, c, d, e, f);
+		return runtime_ioasis(&call);
 	if (unlikely(load_rlx(&getg()->m->p->preempt)))
 		runtime_gosched(); /* a loop of calls that never block */
 	return r;
@@ -82,7 +82,7 @@ long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f
 
 	if (runtime_iochange(&call, &r))
 		return r;
-	return runtime_pointcall(nr, a, b, c, d, e, f);
+	return runtime_ioasis(&call);
 }
 
 /* From anywhere, and no cancellation point: syscall(2), and what libc calls in line. */
@@ -94,5 +94,5 @@ long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f)
 		return arch_syscall6(nr, a, b, c, d, e, f);
 	if (gp && runtime_mayblock(gp) && gp != gp->m->g0)
 		return runtime_iocall(nr, a, b, c, d, e, f);
-	return runtime_ioplaincall(nr, a, b, c, d, e, f);
+	return runtime_nopoint(nr, a, b, c, d, e, f);
 }

@@ -36,11 +36,6 @@ enum { MemoryMajor = 1 }; /* of /dev/null and its kin */
 
 static uint32_t generation = 1; /* atomic */
 
-static long plain(const struct iocall *c)
-{
-	return runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
-}
-
 /* ---- asking the kernel ---- */
 
 static void getopt(int fd, int name, void *v, uint32_t n)
@@ -166,13 +161,13 @@ static long replace(const struct iocall *c, int fd)
 	long r;
 
 	if (unlikely(!pd)) {
-		r = plain(c);
+		r = runtime_ioasis(c);
 		if ((pd = runtime_polldesc(fd, false)))
 			runtime_polllate(pd);
 		return r;
 	}
 	which = runtime_pollclose(pd, fd);
-	r = plain(c);
+	r = runtime_ioasis(c);
 	runtime_pollclosed(pd, which);
 	return r;
 }
@@ -190,7 +185,7 @@ static long dupto(const struct iocall *c)
 	long r;
 
 	if (from == to || runtime_pollerowns(from))
-		return from == to ? plain(c) : -EBADF;
+		return from == to ? runtime_ioasis(c) : -EBADF;
 	if (runtime_pollerowns(to) && (r = runtime_pollermove(to)) < 0)
 		return r;
 	while ((r = replace(c, to)) == -EBUSY)
@@ -229,12 +224,12 @@ static long closeothers(const struct iocall *c, unsigned first, unsigned last)
 			continue;
 		part.a[0] = from;
 		part.a[1] = (long)fd - 1;
-		r = from < fd ? plain(&part) : 0;
+		r = from < fd ? runtime_ioasis(&part) : 0;
 		from = fd + 1;
 	}
 	part.a[0] = from;
 	part.a[1] = last;
-	return from <= last && r == 0 ? plain(&part) : r;
+	return from <= last && r == 0 ? runtime_ioasis(&part) : r;
 }
 
 static long closerange(const struct iocall *c)
@@ -244,7 +239,7 @@ static long closerange(const struct iocall *c)
 	long r;
 
 	if (c->a[2] & CloexecOnly || first > last)
-		return plain(c);
+		return runtime_ioasis(c);
 	eachdesc(first, last, false);
 	r = closeothers(c, first, last);
 	eachdesc(first, last, true);
@@ -253,7 +248,7 @@ static long closerange(const struct iocall *c)
 
 static long changed(const struct iocall *c)
 {
-	long r = plain(c);
+	long r = runtime_ioasis(c);
 
 	__atomic_fetch_add(&generation, 1, __ATOMIC_SEQ_CST);
 	return r;
@@ -262,7 +257,7 @@ static long changed(const struct iocall *c)
 static long reclassify(const struct iocall *c)
 {
 	struct polldesc *pd = runtime_polldesc((int)c->a[0], false);
-	long r = plain(c);
+	long r = runtime_ioasis(c);
 
 	if (pd)
 		store_rlx(&pd->kind, (uint8_t)KindUnknown);
@@ -279,12 +274,12 @@ static long setoption(const struct iocall *c)
 		return reclassify(c);
 	if (c->a[1] == IPPROTO_TCP && c->a[2] == TCP_ULP && (pd = runtime_polldesc((int)c->a[0], true)))
 		store_rlx(&pd->kind, (uint8_t)KindSocket); /* its reads stop at records: short ones tell nothing */
-	return plain(c);
+	return runtime_ioasis(c);
 }
 
 static long newsocket(const struct iocall *c)
 {
-	long fd = plain(c);
+	long fd = runtime_ioasis(c);
 
 	if (fd >= 0)
 		runtime_iofresh((int)fd);

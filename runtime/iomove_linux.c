@@ -35,8 +35,11 @@ static inline long syscallof(const struct iocall *c)
 
 long runtime_iointerrupted(bool always)
 {
-	uint8_t handled = getg()->sighandled;
+	g *gp = getg();
+	uint8_t handled = gp->sighandled;
 
+	if (unlikely(gp->atpoint) && runtime_cancelled(gp))
+		return -ECANCELED;
 	return handled & SigNoRestart || (handled && always) ? -EINTR : 0;
 }
 
@@ -121,7 +124,7 @@ static long askfirst(struct io *io)
 	if (!runtime_pollask(io->pd, io->dir))
 		return r;
 	if (askready(io))
-		r = runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+		r = runtime_ioasis(c);
 	runtime_pollasked(io->pd, io->dir);
 	return r;
 }

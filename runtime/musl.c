@@ -26,6 +26,7 @@
  *   musl_tsd.c       pthread keys
  *   musl_lock.c      mutexes, read-write locks, spin locks, once
  *   musl_cond.c      conditions, barriers
+ *   musl_cancel.c    pthread_cancel of goroutines
  *   musl_signal.c    sending signals, masks
  *   musl_synccall.c  setuid on all threads
  *   musl_fork.c      libc's locks around fork
@@ -168,6 +169,8 @@ void runtime_tlsreset(g *gp)
 	b->errno_val = 0;
 	b->cancel = 0;
 	b->canceldisable = b->cancelasync = 0;
+	gp->atpoint = 0;
+	gp->pointword = NULL;
 	b->tsd_used = b->dlerror_flag = 0;
 	b->cancelbuf = NULL;
 	b->tsd = (void **)runtime_nulltsd;

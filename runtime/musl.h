@@ -89,6 +89,7 @@ enum { TsdKeys = PTHREAD_KEYS_MAX };
 optional hidden void __tl_lock(void);
 optional hidden void __tl_unlock(void);
 optional hidden void __testcancel(void);
+optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
 hidden void __vm_lock(void);
 hidden void __vm_unlock(void);
 long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
@@ -162,6 +163,10 @@ void runtime_forkfiles(int32_t was, int32_t now);
 /* ---- musl_signal.c ---- */
 void runtime_givepending(g *gp); /* what waits with it is the kernel's to deliver: it is about to wait there */
 int32_t runtime_blocktid(struct block *b); /* the kernel's tid of the thread b is on, 0: on none */
+
+/* ---- musl_cancel.c ---- */
+long runtime_point(long nr, long a, long b, long c, long d, long e, long f);
+void runtime_cancelg(g *gp);
 
 /* ---- musl_synccall.c ---- */
 void runtime_forksynccall(void);

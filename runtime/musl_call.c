@@ -19,14 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, long e, long f);
-
 /* ---- blocking calls ---- */
 
 static inline long rawcall(long nr, long a, long b, long c, long d, long e, long f)
 {
-	if (__syscall_cp_c)
+	if (__syscall_cp_c) {
+		fence(); /* it looks whether it is cancelled: see musl_cancel.c */
 		return __syscall_cp_c(nr, a, b, c, d, e, f);
+	}
 	return arch_syscall6(nr, a, b, c, d, e, f);
 }
 
@@ -34,6 +34,8 @@ long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (!maypark())
 		return rawcall(nr, a, b, c, d, e, f);
+	if (!getg()->atpoint)
+		return runtime_blockingcall(nr, a, b, c, d, e, f);
 	return runtime_withoutp(rawcall, nr, a, b, c, d, e, f);
 }
 
@@ -48,29 +50,31 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 		return runtime_ioplaincall(nr, a, b, c, d, e, f);
 	if (unlikely(gp->sigwaits)) /* sigwait and its like find it there */
 		runtime_givepending(gp);
+	if (__syscall_cp_c) /* the program can cancel */
+		return runtime_point(nr, a, b, c, d, e, f);
 	return runtime_iocall(nr, a, b, c, d, e, f);
 }
 
-/* What libc does with inlined system calls, and we have to know: see runtime/iodesc_linux.c. */
+/* What libc does with inlined system calls, no cancellation points, and we have to know: see runtime/iodesc_linux.c. */
 
 weakseam int socket(int domain, int type, int protocol)
 {
-	return (int)ret(__syscall_cp(SYS_socket, domain, type, protocol, 0, 0, 0));
+	return (int)ret(runtime_anycall(SYS_socket, domain, type, protocol, 0, 0, 0));
 }
 
 weakseam int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-	return (int)ret(__syscall_cp(SYS_setsockopt, fd, level, name, (long)value, len, 0));
+	return (int)ret(runtime_anycall(SYS_setsockopt, fd, level, name, (long)value, len, 0));
 }
 
 weakseam int dup2(int from, int to)
 {
-	return (int)ret(__syscall_cp(SYS_dup2, from, to, 0, 0, 0, 0));
+	return (int)ret(runtime_anycall(SYS_dup2, from, to, 0, 0, 0, 0));
 }
 
 seam int __dup3(int from, int to, int flags)
 {
-	return (int)ret(__syscall_cp(SYS_dup3, from, to, flags, 0, 0, 0));
+	return (int)ret(runtime_anycall(SYS_dup3, from, to, flags, 0, 0, 0));
 }
 
 weakseam int dup3(int from, int to, int flags)
@@ -87,7 +91,7 @@ weakseam int ioctl(int fd, int request, ...)
 	arg = va_arg(ap, long);
 	va_end(ap);
 	if (request == FIONBIO)
-		return (int)ret(__syscall_cp(SYS_ioctl, fd, request, arg, 0, 0, 0));
+		return (int)ret(runtime_anycall(SYS_ioctl, fd, request, arg, 0, 0, 0));
 	return (int)ret(arch_syscall3(SYS_ioctl, fd, request, arg));
 }
 
@@ -112,8 +116,9 @@ weakseam int fcntl(int fd, int cmd, ...)
 	switch (cmd) {
 	case F_SETFL:
 		arg |= O_LARGEFILE; /* fallthrough */
-	case F_SETLKW:
 	case F_OFD_SETLKW:
+		return (int)ret(runtime_anycall(SYS_fcntl, fd, cmd, arg, 0, 0, 0));
+	case F_SETLKW:
 		return (int)ret(__syscall_cp(SYS_fcntl, fd, cmd, arg, 0, 0, 0));
 	case F_GETOWN:
 		return (int)ret(getowner(fd));

@@ -122,7 +122,8 @@ weakseam _Noreturn void pthread_exit(void *result)
 		runtime_endhandlers(gp);
 	if (gp->status == Gsyscall) /* cancelled inside a call */
 		runtime_exitsyscall();
-	b->canceldisable = 1;
+	runtime_pointleft(gp);
+	b->canceldisable = PTHREAD_CANCEL_DISABLE;
 	b->cancelasync = 0;
 	while (b->cancelbuf) {
 		struct cleanup *c = b->cancelbuf;

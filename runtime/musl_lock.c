@@ -46,13 +46,15 @@ static cold int32_t kernelsleep(int32_t *word, int32_t val, bool private, int64_
 
 /*
  * While *word is val, ns at most, on a word that this process alone uses. 0 or
- * ETIMEDOUT, and on a thread also EINTR and, where cancel is set, ECANCELED.
+ * ETIMEDOUT, where cancel is set ECANCELED, and on a thread EINTR.
  */
 int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum waitreason why)
 {
 	g *gp = goroutine();
 	int r;
 
+	if (gp && runtime_mayblock(gp) && cancel && __syscall_cp_c)
+		return runtime_addrpointwait(word, val, ns, why);
 	if (gp && runtime_mayblock(gp))
 		return runtime_addrtimedwait(word, val, ns, why) ? 0 : ETIMEDOUT;
 	xadd(&sleepers, 1);

@@ -208,7 +208,8 @@ static int waitonce(struct sem *s, struct pollwait *w, const struct timespec *at
 	xadd(&s->waiters, 1);
 	cas(&s->value, 0, mark);
 	if (load(&s->value) == mark)
-		r = s->private && maypark() ? park(w, ns) : sleepmasked(s, ns);
+		/* Where the program can cancel, in the kernel: it is a cancellation point there. */
+		r = s->private && !__syscall_cp_c && maypark() ? park(w, ns) : sleepmasked(s, ns);
 	xadd(&s->waiters, -1);
 	if (r == ECANCELED)
 		__testcancel();

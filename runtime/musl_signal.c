@@ -51,13 +51,6 @@ int32_t runtime_blocktid(struct block *b)
 	return mp ? mp->tid : 0;
 }
 
-/* From pthread_cancel: a goroutine can cancel itself only; it parks where nothing looks for that. */
-static int nocancel(struct block *b)
-{
-	store(&b->cancel, 0);
-	return ENOTSUP;
-}
-
 weakseam int pthread_kill(pthread_t t, int sig)
 {
 	struct block *b = (struct block *)t;
@@ -68,8 +61,8 @@ weakseam int pthread_kill(pthread_t t, int sig)
 		return EINVAL;
 	if (b == self())
 		return -killself(sig);
-	if (tid >= FirstTid && sig == SigCancel)
-		return nocancel(b);
+	if (tid >= FirstTid && sig == SigCancel) /* from pthread_cancel */
+		return runtime_cancelg(blockg(b)), 0;
 	if (tid >= FirstTid)
 		return sig ? -runtime_signalg(blockg(b), sig) : 0;
 	r = tid ? -tkill(tid, sig) : 0;

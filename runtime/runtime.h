@@ -156,6 +156,8 @@ struct g {
 	bool sigheld;	     /* its signals wait for the end of a pollwait */
 	bool receiving;	     /* in the system call that sends itself a signal which is pending */
 	bool sigwaits;	     /* atomic; in a call that waits for signals which it blocks */
+	uint8_t atpoint;     /* atomic; in a cancellation point, see musl_cancel.c */
+	const int32_t *pointword; /* atomic; what it waits for there, see sema.c */
 	void *altstack;	     /* sigaltstack's, NULL: none */
 	size_t altstacksize;
 
@@ -469,7 +471,17 @@ struct runtime_fileaction {	    /* of posix_spawn */
 bool runtime_nextaction(const void *actions, const void **at, struct runtime_fileaction *a); /* *at: first NULL */
 uint64_t runtime_handlers(void); /* signals that had a handler once */
 enum { MStackSize = 128 << 10 }; /* of an m's thread */
-/* As runtime_blockingcall, and a cancellation point. */
+bool runtime_cancelled(g *gp);   /* somebody wants it to end, and it heeds that at cancellation points */
+bool runtime_cancelasync(g *gp); /* ... and anywhere */
+_Noreturn void runtime_cancelexit(void); /* the running goroutine does */
+typedef void sigfn(int sig, siginfo_t *si, void *uc);
+sigfn *runtime_libchandler(int sig, sigfn *fn); /* what is to be the handler of a signal of libc's own */
+struct heldpoint { bool paused; uint8_t state; };
+struct heldpoint runtime_pointpause(g *gp); /* a handler of the program's is about to run on gp, */
+void runtime_pointresume(g *gp, struct heldpoint h, ucontext_t *uc); /* has returned, */
+void runtime_pointleft(g *gp); /* or will not, nor will the cancellation point that it interrupted */
+long runtime_nopoint(long nr, long a, long b, long c, long d, long e, long f); /* ioplaincall, and no such point */
+/* As runtime_blockingcall, and a cancellation point: on a goroutine, where it is in one. */
 long runtime_pointcall(long nr, long a, long b, long c, long d, long e, long f);
 
 /* ---- runtime/threadend.c ---- */
@@ -495,6 +507,8 @@ bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without w
 /* Sleep until woken unless *addr is no longer val; wakes by address, which is not read after. */
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
 bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why);
+int runtime_addrpointwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why); /* 0, ETIMEDOUT, ECANCELED */
+bool runtime_addrcancel(g *gp); /* true: gp was in the last of these, and goes on */
 bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
 
 void runtime_entersyscall(void);
@@ -515,6 +529,7 @@ void runtime_startwatch(void);
 bool runtime_watching(void);	 /* it does */
 void runtime_sysmonkick(void);	 /* have it look at once; also from signal handlers */
 void runtime_preemptinit(void);	 /* SIGURG's handler is in place */
+void runtime_preemptm(m *mp);	 /* what it runs is to be preempted now, if it can be */
 void runtime_sleeperwake(void);	 /* the m that sleeps until the next timer is to poll */
 
 /* getg for a public call, which may come from a thread that is not ours. */

@@ -124,12 +124,13 @@ bool runtime_ignored(int sig)
  */
 seam int __libc_sigaction(int sig, const struct sigaction *sa, struct sigaction *old)
 {
+	void *fn = sa ? (void *)(uintptr_t)sa->sa_handler : NULL;
 	struct ksigaction k;
 	long r = ksigaction(sig, NULL, &k);
 
 	if (r == 0 && sa)
-		r = install(sig, (void *)(uintptr_t)sa->sa_handler, *(const uint64_t *)&sa->sa_mask,
-			    (unsigned long)sa->sa_flags);
+		r = install(sig, ishandler(fn) ? (void *)runtime_libchandler(sig, sa->sa_sigaction) : fn,
+			    *(const uint64_t *)&sa->sa_mask, (unsigned long)sa->sa_flags | SA_ONSTACK);
 	if (r < 0) {
 		errno = (int)-r;
 		return -1;
@@ -295,17 +296,21 @@ static void call(const struct sigaction *sa, int sig, siginfo_t *si, void *uc)
 {
 	g *gp = getg();
 	struct handling h = {.outer = gp ? gp->handling : NULL};
+	struct heldpoint point = {0};
 
 	h.sp = (uintptr_t)&h;
 	if (gp) {
+		point = runtime_pointpause(gp);
 		h.onstack = gp->altstack && (sa->sa_flags & SA_ONSTACK);
 		gp->sighandled |= sa->sa_flags & SA_RESTART ? SigRan
 							     : SigRan | SigNoRestart;
 		store_rlx(&gp->handling, &h);
 	}
 	sa->sa_sigaction(sig, si, uc);
-	if (gp)
+	if (gp) {
 		store_rlx(&gp->handling, h.outer);
+		runtime_pointresume(gp, point, uc);
+	}
 }
 
 /* The program's handler for sig, if it has one. */
@@ -371,6 +376,8 @@ void runtime_leavehandlers(uintptr_t sp)
 	runtime_readmask(gp);
 	if (!h && gp->status == Gsyscall)
 		runtime_exitsyscall();
+	if (!h)
+		runtime_pointleft(gp);
 }
 
 void runtime_unwindhandlers(g *gp)

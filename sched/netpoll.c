@@ -274,6 +274,8 @@ static enum pollreason wait(struct pollwait *w, size_t n, int64_t deadline, enum
 
 	gp->sigheld = true; /* a handler may jump away: not before all this is undone */
 	store(&gp->iowait, ticket | Preparing);
+	if (unlikely(gp->atpoint) && runtime_cancelled(gp)) /* said before it could be seen that we wait */
+		claim(gp, ticket, PollInterrupt, &parked);
 	for (size_t i = 0; i < n; i++)
 		w[i].linked = false;
 	for (size_t i = 0; i < n; i++)

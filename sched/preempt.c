@@ -145,6 +145,8 @@ void runtime_asyncpreempt2(struct savedregs *r)
 	(void)r;
 	if (DEBUG && gp->m->heldranks)
 		runtime_throw("preempted while holding locks");
+	if (unlikely(runtime_cancelasync(gp)))
+		runtime_cancelexit();
 	if (gp->stackhi - (uintptr_t)__builtin_frame_address(0) > StackDeep)
 		gp->deep = true;
 	gp->usedup = true;
@@ -189,4 +191,12 @@ void runtime_preemptone(p *pp)
 	runtime_preemptinit();
 	if (!interposed)
 		runtime_rawsend(mp, signalm);
+}
+
+void runtime_preemptm(m *mp)
+{
+	p *pp = load_acq(&mp->p);
+
+	if (pp)
+		runtime_preemptone(pp);
 }

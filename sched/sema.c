@@ -18,6 +18,8 @@
  */
 #include "sched.h"
 
+#include <errno.h>
+
 enum { Roots = 251 };
 
 static struct root {
@@ -265,6 +267,8 @@ struct wordwait {
 	struct timer t;
 	bool queued; /* these under the root's lock: it is in the treap */
 	bool late;   /* its time is up */
+	bool point;  /* it is a cancellation point, */
+	bool cancelled; /* and that was heeded */
 };
 
 static void ready(g *gp)
@@ -284,31 +288,64 @@ static void leave(struct root *r, struct sudog *s)
 	xadd(&r->nwait, -1);
 }
 
+/* Its goroutine, if it waits, is to be readied when the root's lock, which is held, is not any more. */
+static g *evict(struct root *r, struct wordwait *w)
+{
+	if (!w->queued)
+		return NULL;
+	drop(r, &w->s);
+	leave(r, &w->s);
+	return w->s.g;
+}
+
 /* The timer's. It may come before its owner queues, or after a wake. */
 static void timeout(struct timer *t, int64_t now)
 {
 	struct wordwait *w = t->arg;
 	struct root *r = rootof(w->s.addr);
-	g *gp = NULL;
+	g *gp;
 
 	(void)now;
 	runtime_lock(&r->lock);
 	w->late = true;
-	if (w->queued) {
-		gp = w->s.g;
-		drop(r, &w->s);
-		leave(r, &w->s);
-	}
+	gp = evict(r, w);
 	runtime_unlock(&r->lock);
 	if (gp)
 		runtime_goready(gp);
+}
+
+/*
+ * Who wants gp to end has said so before; gp stores pointword, takes the lock and then looks
+ * whether anybody does: so either it sees that or we find it.
+ */
+cold bool runtime_addrcancel(g *gp)
+{
+	const int32_t *addr = load(&gp->pointword);
+	struct root *r = rootof(addr);
+	struct sudog *s;
+	g *found = NULL;
+
+	if (!addr)
+		return false;
+	runtime_lock(&r->lock);
+	for (s = find(r, addr); s && s->g != gp; s = s->waitlink)
+		;
+	if (s) {
+		((struct wordwait *)s)->cancelled = true;
+		found = evict(r, (struct wordwait *)s);
+	}
+	runtime_unlock(&r->lock);
+	if (found)
+		ready(found);
+	return found != NULL;
 }
 
 static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitreason why)
 {
 	runtime_lock(&r->lock);
 	xadd(&r->nwait, 1);
-	if (w->late || load((const int32_t *)w->s.addr) != val) {
+	w->cancelled = w->point && runtime_cancelled(w->s.g);
+	if (w->late || w->cancelled || load((const int32_t *)w->s.addr) != val) {
 		xadd(&r->nwait, -1);
 		runtime_unlock(&r->lock);
 		return;
@@ -318,6 +355,18 @@ static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitre
 	runtime_gopark(unlockroot, &r->lock, why);
 }
 
+static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason why)
+{
+	if (ns >= 0) {
+		w->t.fn = timeout;
+		w->t.arg = w;
+		runtime_addtimer(&w->t, runtime_nanotime() + ns);
+	}
+	sleepon(rootof(w->s.addr), w, val, why);
+	if (ns >= 0)
+		runtime_deltimer(&w->t);
+}
+
 /*
  * Until runtime_addrwake(addr), unless *addr is not val: checked under the lock
  * that the waker takes. ns < 0: no limit. False: the time is up; a wake may have
@@ -325,18 +374,22 @@ static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitre
  */
 bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why)
 {
-	struct root *r = rootof(addr);
 	struct wordwait w = {.s = {.g = getg(), .addr = addr}};
 
-	if (ns >= 0) {
-		w.t.fn = timeout;
-		w.t.arg = &w;
-		runtime_addtimer(&w.t, runtime_nanotime() + ns);
-	}
-	sleepon(r, &w, val, why);
-	if (ns >= 0)
-		runtime_deltimer(&w.t);
+	waiton(&w, val, ns, why);
 	return !w.late;
+}
+
+/* The same, and a cancellation point: ECANCELED, too, when no wake has come. */
+int runtime_addrpointwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why)
+{
+	g *gp = getg();
+	struct wordwait w = {.s = {.g = gp, .addr = addr}, .point = true};
+
+	store(&gp->pointword, addr);
+	waiton(&w, val, ns, why);
+	store_rlx(&gp->pointword, NULL);
+	return w.cancelled ? ECANCELED : w.late ? ETIMEDOUT : 0;
 }
 
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why)

@@ -38,13 +38,22 @@ static int64_t slicens(void)
 	return runtime_debug.slice > 0 ? runtime_debug.slice * INT64_C(1000) : SliceNs;
 }
 
+/* Its goroutine is to be cancelled wherever it is. */
+static bool cancelled(p *pp)
+{
+	m *mp = load_acq(&pp->m);
+	g *gp = mp ? load_acq(&mp->curg) : NULL;
+
+	return gp && runtime_cancelasync(gp);
+}
+
 /* Somebody could run on pp if its goroutine did not. */
 static bool wanted(p *pp, int64_t now)
 {
 	int64_t when = load_rlx(&pp->timer0when);
 
 	return !runtime_runqempty(pp) || load_rlx(&runtime_sched.runqsize) ||
-	       load_rlx(&runtime_sched.gcwaiting) || (when && when <= now) || DEBUG;
+	       load_rlx(&runtime_sched.gcwaiting) || (when && when <= now) || cancelled(pp) || DEBUG;
 }
 
 /*
