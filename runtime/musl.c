@@ -170,7 +170,7 @@ void runtime_tlsreset(g *gp)
 	b->cancel = 0;
 	b->canceldisable = b->cancelasync = 0;
 	gp->atpoint = 0;
-	gp->pointword = NULL;
+	gp->waitword = NULL;
 	b->tsd_used = b->dlerror_flag = 0;
 	b->cancelbuf = NULL;
 	b->tsd = (void **)runtime_nulltsd;

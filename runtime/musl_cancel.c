@@ -19,7 +19,7 @@
  * two sees the other:
  *
  *   waits in     shown by        the request is looked at by
- *   the treap    g->pointword    sleepon, under the root's lock
+ *   the treap    g->waitword    sleepon, under the root's lock
  *   netpoll      g->iowait       runtime_pollwait
  *   the kernel   g->status       __syscall_cp_asm; a signal that comes between its look
  *                                and the call's end makes it go on at __cp_cancel
@@ -165,7 +165,7 @@ void runtime_pointleft(g *gp)
 {
 	if (unlikely(gp->atpoint))
 		leavepoint(gp, blockof(gp));
-	store_rlx(&gp->pointword, NULL);
+	store_rlx(&gp->waitword, NULL);
 }
 
 /* ---- SIGCANCEL ---- */

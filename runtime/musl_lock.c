@@ -232,9 +232,9 @@ static noinline cold int unlockowned(struct mutexobj *m)
 	if (!waiters && old >= 0)
 		return 0;
 	if (type & TypeShared)
-		sharedwake(&m->lock, 1);
+		sharedwake(&m->lock, new ? INT32_MAX : 1); /* nobody will unlock it again to wake the next */
 	else if (type & TypeRobust)
-		wakeword(&m->lock, 1);
+		wakeword(&m->lock, new ? INT32_MAX : 1);
 	else
 		runtime_wordwake(&m->lock, 1);
 	return 0;

@@ -157,7 +157,7 @@ struct g {
 	bool receiving;	     /* in the system call that sends itself a signal which is pending */
 	bool sigwaits;	     /* atomic; in a call that waits for signals which it blocks */
 	uint8_t atpoint;     /* atomic; in a cancellation point, see musl_cancel.c */
-	const int32_t *pointword; /* atomic; what it waits for there, see sema.c */
+	const int32_t *waitword; /* atomic; the word that it waits for in sema.c */
 	void *altstack;	     /* sigaltstack's, NULL: none */
 	size_t altstacksize;
 
@@ -508,7 +508,9 @@ bool runtime_allgstry(void (*fn)(g *, void *), void *arg); /* the same without w
 void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why);
 bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why);
 int runtime_addrpointwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why); /* 0, ETIMEDOUT, ECANCELED */
-bool runtime_addrcancel(g *gp); /* true: gp was in the last of these, and goes on */
+/* gp, wherever it is, goes on if it is in one of these, woken for nothing, or in the last, with ECANCELED. False: it is not. */
+bool runtime_addrinterrupt(g *gp);
+bool runtime_addrcancel(g *gp);
 bool runtime_addrwake(int32_t *addr); /* one waiter, first come first; false: nobody */
 
 void runtime_entersyscall(void);

@@ -340,7 +340,7 @@ static void wake(g *gp)
 
 	if (!sigs || status == Grunnable || (!mp && status != Gwaiting))
 		return;
-	if (!mp && runtime_iointerrupt(gp))
+	if (!mp && (runtime_iointerrupt(gp) || runtime_addrinterrupt(gp)))
 		return;
 	for (int sig = 1; sigs; sig++, sigs >>= 1) {
 		if (!(sigs & 1))

@@ -17,6 +17,7 @@
  * Both middle steps are full barriers: one of the two sees the other.
  */
 #include "sched.h"
+#include "signals.h"
 
 #include <errno.h>
 
@@ -315,13 +316,15 @@ static void timeout(struct timer *t, int64_t now)
 }
 
 /*
- * Who wants gp to end has said so before; gp stores pointword, takes the lock and then looks
- * whether anybody does: so either it sees that or we find it.
+ * Who has something for gp has said so before, a request to cancel it or a signal; gp stores waitword,
+ * takes the lock and looks at the request, and when it is off its m at the signals: so either it sees
+ * that or we find it.
  */
-cold bool runtime_addrcancel(g *gp)
+static bool evictg(g *gp, bool cancel)
 {
-	const int32_t *addr = load(&gp->pointword);
+	const int32_t *addr = load(&gp->waitword);
 	struct root *r = rootof(addr);
+	struct wordwait *w;
 	struct sudog *s;
 	g *found = NULL;
 
@@ -330,14 +333,40 @@ cold bool runtime_addrcancel(g *gp)
 	runtime_lock(&r->lock);
 	for (s = find(r, addr); s && s->g != gp; s = s->waitlink)
 		;
-	if (s) {
-		((struct wordwait *)s)->cancelled = true;
-		found = evict(r, (struct wordwait *)s);
+	w = (struct wordwait *)s;
+	if (w && (w->point || !cancel)) {
+		w->cancelled = cancel;
+		found = evict(r, w);
 	}
 	runtime_unlock(&r->lock);
 	if (found)
 		ready(found);
 	return found != NULL;
+}
+
+cold bool runtime_addrinterrupt(g *gp)
+{
+	return evictg(gp, false);
+}
+
+cold bool runtime_addrcancel(g *gp)
+{
+	return evictg(gp, true);
+}
+
+/* gp is saved and on no m. */
+static bool unlockwait(g *gp, void *arg)
+{
+	struct wordwait *w = arg;
+	struct root *r = rootof(w->s.addr);
+	bool stays;
+
+	fence();
+	stays = likely(!(load(&gp->sigpending) & ~gp->sigmask));
+	if (!stays)
+		evict(r, w);
+	runtime_unlock(&r->lock);
+	return stays;
 }
 
 static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitreason why)
@@ -352,11 +381,16 @@ static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitre
 	}
 	w->queued = true;
 	queue(r, &w->s, false);
-	runtime_gopark(unlockroot, &r->lock, why);
+	runtime_gopark(unlockwait, w, why);
 }
 
+/* Its handlers may jump away: they run when all this is undone. */
 static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason why)
 {
+	g *gp = w->s.g;
+
+	gp->sigheld = true;
+	store(&gp->waitword, w->s.addr);
 	if (ns >= 0) {
 		w->t.fn = timeout;
 		w->t.arg = w;
@@ -365,11 +399,15 @@ static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason 
 	sleepon(rootof(w->s.addr), w, val, why);
 	if (ns >= 0)
 		runtime_deltimer(&w->t);
+	store_rlx(&gp->waitword, NULL);
+	gp->sigheld = false;
+	if (unlikely(load_rlx(&gp->sigpending) & ~gp->sigmask))
+		runtime_setmask(gp);
 }
 
 /*
  * Until runtime_addrwake(addr), unless *addr is not val: checked under the lock
- * that the waker takes. ns < 0: no limit. False: the time is up; a wake may have
+ * that the waker takes; or for nothing. ns < 0: no limit. False: the time is up; a wake may have
  * come as well.
  */
 bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why)
@@ -383,12 +421,9 @@ bool runtime_addrtimedwait(int32_t *addr, int32_t val, int64_t ns, enum waitreas
 /* The same, and a cancellation point: ECANCELED, too, when no wake has come. */
 int runtime_addrpointwait(int32_t *addr, int32_t val, int64_t ns, enum waitreason why)
 {
-	g *gp = getg();
-	struct wordwait w = {.s = {.g = gp, .addr = addr}, .point = true};
+	struct wordwait w = {.s = {.g = getg(), .addr = addr}, .point = true};
 
-	store(&gp->pointword, addr);
 	waiton(&w, val, ns, why);
-	store_rlx(&gp->pointword, NULL);
 	return w.cancelled ? ECANCELED : w.late ? ETIMEDOUT : 0;
 }
 
