@@ -45,6 +45,7 @@ enum { Preparing = 1, Parked = 2, Claimed = 4, TicketUnit = 8 };
 enum { Events = 128 };
 enum { PollAll = 4 };
 enum { Keys = 64 };
+enum { NapNs = 1000 * 1000 };
 
 /* The first chunk is part of the program: the boot of one that only prints maps none. */
 static struct polldesc first[Chunk] fdsbss;
@@ -263,6 +264,17 @@ static bool commit(g *gp, void *arg)
 	       !claim(gp, ticket, PollInterrupt, &parked);
 }
 
+/* Without a timer: for a moment, and then it is to look again. */
+static noinline cold enum pollreason napping(g *gp, int64_t deadline)
+{
+	int64_t until = runtime_nanotime() + NapNs;
+
+	runtime_nap(until < deadline ? until : deadline);
+	if (gp->sighandled || (gp->atpoint && runtime_cancelled(gp)))
+		return PollInterrupt;
+	return runtime_nanotime() < deadline ? PollReady : PollTimeout;
+}
+
 /* outside: something outside of the program may end it, so it is never a deadlock. */
 static enum pollreason wait(struct pollwait *w, size_t n, int64_t deadline, enum waitreason why,
 			    uint32_t outside)
@@ -272,6 +284,8 @@ static enum pollreason wait(struct pollwait *w, size_t n, int64_t deadline, enum
 	struct iotimer t = {.t = {.fn = timedout, .arg = gp}, .ticket = ticket};
 	bool parked;
 
+	if (unlikely(deadline && !runtime_timerroom()))
+		return napping(gp, deadline);
 	gp->sigheld = true; /* a handler may jump away: not before all this is undone */
 	store(&gp->iowait, ticket | Preparing);
 	if (unlikely(gp->atpoint) && runtime_cancelled(gp)) /* said before it could be seen that we wait */

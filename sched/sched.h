@@ -160,6 +160,12 @@ struct timer {
 	uint32_t slot;	/* its index in that heap and one, 0: on none; under the heap's lock */
 	bool lasting;	/* not some goroutine's: goes on in a child of fork */
 };
+/*
+ * The heap has, or gets, room for what this goroutine adds next without parking in between; false: out of
+ * memory. Who adds without asking dies where there is none.
+ */
+bool runtime_timerroom(void);
+void runtime_nap(int64_t until); /* what is left then: to sleep on the thread, without the p */
 void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */
 /*
  * True: t was pending and is no more. False: it was not: it fired or was never

@@ -352,6 +352,8 @@ int go_select(const go_case *cases, size_t n, int64_t timeout)
 	} else if (timeout == 0 && alone()) {
 		return -1;
 	}
+	if (unlikely(timeout > 0 && !runtime_timerroom()))
+		go_panic("out of memory: no timer for select");
 	i = n <= SmallCases ? selectsmall(cases, n, timeout) : selectbig(cases, n, timeout);
 	if (unlikely(i == -2))
 		runtime_chanclosed();

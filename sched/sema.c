@@ -22,6 +22,7 @@
 #include <errno.h>
 
 enum { Roots = 251 };
+enum { NapNs = 1000 * 1000 }; /* where there is no timer to be had */
 
 static struct root {
 	alignas(64) mutex lock;
@@ -387,14 +388,21 @@ static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitre
 /* Its handlers may jump away: they run when all this is undone. */
 static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason why)
 {
+	int64_t deadline = ns < 0 ? 0 : runtime_nanotime() + ns;
 	g *gp = w->s.g;
 
+	if (unlikely(ns >= 0 && !runtime_timerroom())) { /* woken for nothing, every now and then */
+		runtime_nap(runtime_nanotime() + (ns < NapNs ? ns : NapNs));
+		w->late = runtime_nanotime() >= deadline;
+		w->cancelled = w->point && runtime_cancelled(gp);
+		return;
+	}
 	gp->sigheld = true;
 	store(&gp->waitword, w->s.addr);
 	if (ns >= 0) {
 		w->t.fn = timeout;
 		w->t.arg = w;
-		runtime_addtimer(&w->t, runtime_nanotime() + ns);
+		runtime_addtimer(&w->t, deadline);
 	}
 	sleepon(rootof(w->s.addr), w, val, why);
 	if (ns >= 0)

@@ -29,6 +29,10 @@
  * are due are taken off several at a time, and all that they will touch is fetched at once
  * before the first of them runs.
  *
+ * The heap is of the memory that the kernel gives when it is full; whoever waits with a time limit asks
+ * for that before it is on the way to park (runtime_timerroom): where there is none it sleeps on its
+ * thread, or asks again every millisecond, and what makes a timer panics.
+ *
  * When no goroutine is runnable one idle m, the sleeper, sleeps until the next timer
  * in the poller, which reports descriptors meanwhile (runtime_idlesleep); while there is no
  * poller yet, on a futex. The others sleep on their notes. The pairing:
@@ -46,6 +50,8 @@
 #include "netpoll.h"
 
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 enum { CoalesceMin = 4, CoalesceEachNs = 25 * 1000, CoalesceMostNs = 1000 * 1000 };
 enum { FireMin = RunqSize / 16 + 1, CrowdMost = RunqSize / 16 + 1 };
@@ -133,14 +139,14 @@ static void siftdown(p *pp, uint32_t i, struct timerent e)
 	place(pp, i, e);
 }
 
-/* The array begins one entry before the end of a cache line, so that children share one. */
-static void grow(p *pp)
+/* The array begins one entry before the end of a cache line, so that children share one. False: out of memory. */
+static bool grow(p *pp)
 {
 	uint32_t cap = pp->captimers ? pp->captimers * 2 : 256;
 	struct timerent *v = runtime_sysalloc((cap + LineEnts) * sizeof *v);
 
 	if (!v)
-		runtime_fatal("out of memory for timers");
+		return false;
 	v += LineEnts - 1;
 	if (pp->timers) {
 		memcpy(v, pp->timers, pp->ntimers * sizeof *v);
@@ -149,12 +155,28 @@ static void grow(p *pp)
 	}
 	pp->timers = v;
 	pp->captimers = cap;
+	return true;
+}
+
+bool runtime_timerroom(void)
+{
+	p *pp = getg()->m->p;
+	bool room;
+
+	if (unlikely(!pp))
+		runtime_nop();
+	if (likely(load_rlx(&pp->ntimers) < pp->captimers)) /* others make it less, we alone more */
+		return true;
+	runtime_lock(&pp->timerlock);
+	room = pp->ntimers < pp->captimers || grow(pp);
+	runtime_unlock(&pp->timerlock);
+	return room;
 }
 
 static void insert(p *pp, struct timerent e)
 {
-	if (unlikely(pp->ntimers == pp->captimers))
-		grow(pp);
+	if (unlikely(pp->ntimers == pp->captimers) && !grow(pp))
+		runtime_fatal("out of memory: no room for one more timer");
 	if (!issleep(e))
 		store_rel(&timerof(e)->pp, pp);
 	pp->ntimers++;
@@ -531,5 +553,16 @@ void go_sleep(int64_t ns)
 		return;
 	now = runtime_nanotime();
 	when = ns > INT64_MAX - now ? INT64_MAX : now + ns;
-	runtime_gopark(startsleep, &when, WaitSleep);
+	if (likely(runtime_timerroom()))
+		runtime_gopark(startsleep, &when, WaitSleep);
+	else
+		runtime_nap(when);
+}
+
+cold void runtime_nap(int64_t until)
+{
+	struct timespec at = {until / 1000000000, until % 1000000000};
+
+	while (runtime_nanotime() < until)
+		runtime_blockingcall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, (long)&at, 0, 0, 0);
 }

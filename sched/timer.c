@@ -56,7 +56,7 @@ static int64_t after(int64_t ns)
 /* c becomes its own. */
 static go_timer *make(void (*fire)(struct timer *, int64_t), go_chan *c)
 {
-	go_timer *gt = runtime_alloc(sizeof *gt);
+	go_timer *gt = runtime_timerroom() ? runtime_alloc(sizeof *gt) : NULL;
 
 	if (!gt) {
 		go_chan_free(c);
@@ -149,6 +149,8 @@ bool go_timer_reset(go_timer *gt, int64_t ns)
 	runtime_need_g("go_timer_reset");
 	if (gt->ticker && ns <= 0)
 		go_panic("non-positive interval for Ticker.Reset");
+	if (!runtime_timerroom())
+		go_panic("out of memory: no room for the timer");
 	runtime_lock(&gt->lock);
 	pending = stop(gt);
 	gt->t.period = gt->ticker ? ns : 0;
