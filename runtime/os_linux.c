@@ -160,9 +160,13 @@ int runtime_futexsleep(uint32_t *addr, uint32_t val, int64_t ns)
 				  ns < 0 ? 0 : (long)&ts, 0, 0);
 }
 
+/* A wake-up that is lost is a program that hangs. */
 void runtime_futexwakeup(uint32_t *addr, int n)
 {
-	arch_syscall6(SYS_futex, (long)addr, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
+	long r = arch_syscall6(SYS_futex, (long)addr, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
+
+	if (unlikely(r < 0) && !load(&runtime_dying))
+		runtime_fatal("the kernel refuses to wake a thread");
 }
 
 void runtime_usleep(uint32_t us)

@@ -72,9 +72,23 @@ Test(limits, no_memory_for_a_goroutine)
 	run_free(&r);
 }
 
+/* One p's heap is full, and no thread can be made either. */
+Test(limits, no_memory_for_more_timers)
+{
+	struct run r = run("GOMAXPROCS=1", prog("limits"), "timers_full");
+
+	cr_expect_eq(r.status, 0, "ended with %d: %s", r.status, r.err);
+	cr_expect_str_eq(r.out, "ok\n", "%s", r.out);
+	run_free(&r);
+}
+
 /* ---- waits ---- */
 
 Test(limits, sleeps_are_interrupted) { everywhere("limits", "sleeps_interrupted"); }
+Test(limits, wake_ups_are_refused)
+{
+	dies("limits", "wakes_refused", 2, "fatal error: the kernel refuses to wake a thread\n");
+}
 Test(limits, sleeps_come_too_late) { everywhere("limits", "sleeps_too_late"); }
 
 /* ---- the Nth call ---- */
@@ -127,6 +141,17 @@ static const struct injection polls[] = {
 	{"epoll_pwait2", "EINTR", "1"},
 	{"fcntl", "EMFILE", "1+"},
 	{"fcntl", "EINVAL", "2"},
+	{"epoll_pwait", "EINVAL", "1 3 1+"},
+	{"fstat", "EIO", "1 3 1+"},
+	{"getsockopt", "ENOPROTOOPT", "1 3 1+"},
+	{"setsockopt", "ENOMEM", "1 1+"},
+};
+
+/* Waiting for a child: by a thread where there is no pidfd. */
+static const struct injection children[] = {
+	{"pidfd_open", "EMFILE", "1 3 1+"},
+	{"pidfd_open", "ENOSYS", "1+"},
+	{"fcntl", "EMFILE", "1 2 1+"},
 };
 
 /* What preemption takes: without the timers it has signals. */
@@ -136,6 +161,9 @@ static const struct injection slices[] = {
 	{"timer_delete", "EINVAL", "1+"},
 	{"open", "EMFILE", "1+"},
 	{"pread64", "EIO", "1+"},
+	{"tgkill", "EAGAIN", "1 3 1+"},
+	{"tgkill", "ESRCH", "1+"},
+	{"prctl", "EINVAL", "1+"},
 };
 
 /*
@@ -171,4 +199,5 @@ static void each(const struct injection *v, size_t n, const char *path, const ch
 
 Test(limits, nth_call) { EACH(injections, prog("limits"), "work", "unwired"); }
 Test(limits, nth_call_of_the_poller) { EACH(polls, prog("netpoll"), "storm", "storm"); }
+Test(limits, nth_call_of_waits_for_children) { EACH(children, prog("child"), "churn", "churn"); }
 Test(limits, nth_call_of_preemption) { EACH(slices, prog("preempt"), "fair", "fair"); }

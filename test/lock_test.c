@@ -11,6 +11,7 @@
 #include "../runtime/os_linux.c"
 
 _Thread_local g *runtime_g;
+uint32_t runtime_dying;
 
 uintptr_t runtime_auxv(unsigned long type)
 {
