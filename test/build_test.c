@@ -175,6 +175,12 @@ Test(install, pkg_config)
 	       "musl-gcc examples/hello.c $(pkg-config --cflags --libs gocrt) -o $D/a; "
 	       "$D/a",
 		"0.1\n" HELLO);
+	/* What makes it small is asked for: it is about the program's sections, too. */
+	expect("export PKG_CONFIG_PATH=$D/usr/lib/pkgconfig; musl-gcc -s examples/hello.c "
+	       "$(pkg-config --cflags --libs gocrt) $(pkg-config --variable=small gocrt) -o $D/small; "
+	       "$D/small; $D/usr/bin/gocrt-gcc -s examples/hello.c -o $D/b; "
+	       "test $(stat -c %s $D/small) -le $(($(stat -c %s $D/b) + 1024))",
+		HELLO);
 }
 
 Test(readme, program_prints_what_it_says)
