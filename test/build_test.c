@@ -109,6 +109,31 @@ Test(wrapper, puts_gocrt_between_program_and_libc)
 		"count_file\nruntime_text\nruntime_boottext\nprintf\nruntime_stext\nruntime_etext\n");
 }
 
+/* All of it: a section whose name the linker sorts elsewhere (.text.exit) would be taken for the program's. */
+Test(wrapper, keeps_all_code_of_gocrt_together)
+{
+	static const char *const links[] = {
+		"musl-gcc -O2 -static -nostartfiles -Ibuild/include examples/wordcount.c build/lib/gocrt.o",
+		"build/bin/gocrt-gcc -O2 examples/wordcount.c",
+		"build/bin/gocrt-gcc -Wl,--no-gc-sections examples/wordcount.c",
+		"build/debug/bin/gocrt-gcc examples/wordcount.c",
+		"REALGCC=clang build/bin/gocrt-gcc examples/wordcount.c",
+	};
+	char line[400];
+
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		snprintf(line, sizeof line,
+			"%s -Wl,-Map=$D/map -o $D/a; nm $D/a >$D/nm; awk -f test/tools/outside.awk "
+			"$D/nm $D/map", links[i]);
+		expect(line, "all\n");
+	}
+	/* The check sees what is outside: one byte of code behind a mark that comes too early. */
+	expect("a=$(awk '$3 == \"runtime_goexit\" {print $1}' $D/nm); sed \"s/^[0-9a-f]* \\(. "
+	       "runtime_etext\\)/$a \\1/\" $D/nm >$D/nm2; awk -f test/tools/outside.awk $D/nm2 $D/map | "
+	       "grep -c runtime_etext",
+		"1\n");
+}
+
 Test(wrapper, without_a_link)
 {
 	expect("echo '#include <go.h>' >$D/a.c; cd $D; $OLDPWD/build/bin/gocrt-gcc -c "
