@@ -63,9 +63,11 @@ bool runtime_cancelasync(g *gp)
 	       load_rlx(&b->canceldisable) == PTHREAD_CANCEL_ENABLE;
 }
 
+/* By __cancel, which is linked where this can happen, and pthread_exit not everywhere. */
 _Noreturn void runtime_cancelexit(void)
 {
-	pthread_exit(PTHREAD_CANCELED);
+	__cancel();
+	runtime_throw("__cancel returned");
 }
 
 /* ---- points ---- */

@@ -228,7 +228,7 @@ static int signalshared(struct condobj *c, int n)
 	return 0;
 }
 
-static int wake(pthread_cond_t *pc, int n)
+static int wakesome(pthread_cond_t *pc, int n)
 {
 	struct condobj *c = (struct condobj *)pc;
 
@@ -237,12 +237,12 @@ static int wake(pthread_cond_t *pc, int n)
 
 weakseam int pthread_cond_signal(pthread_cond_t *c)
 {
-	return wake(c, 1);
+	return wakesome(c, 1);
 }
 
 weakseam int pthread_cond_broadcast(pthread_cond_t *c)
 {
-	return wake(c, INT32_MAX);
+	return wakesome(c, INT32_MAX);
 }
 
 /* ---- barriers ---- */
