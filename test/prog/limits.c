@@ -156,7 +156,7 @@ static void sleeps_too_late(void) { sleeps_fail(EAGAIN); }
 /* ---- no memory for more timers than a p's first heap has: every limit is kept all the same ---- */
 
 enum { Timed = 400, FirstHeap = 256 };
-static go_mutex gate;
+static go_mutex door;
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
 static int fd[2];
 
@@ -166,8 +166,8 @@ static void waits_in_time(void *arg)
 	struct pollfd p = {fd[0], POLLIN, 0};
 	struct timespec at;
 
-	go_mutex_lock(&gate);
-	go_mutex_unlock(&gate);
+	go_mutex_lock(&door);
+	go_mutex_unlock(&door);
 	begin = go_nanotime();
 	switch ((intptr_t)arg % 4) {
 	case 0:
@@ -216,13 +216,13 @@ static void timers_full(void)
 	each(1, sleeps);
 	usleep(1); /* the poller */
 	t = go_timer_new(3600 * 1000 * MS);
-	go_mutex_lock(&gate);
+	go_mutex_lock(&door);
 	go_waitgroup_add(&wg, Timed);
 	for (intptr_t i = 0; i < Timed; i++)
 		go(waits_in_time, (void *)i);
 	yield(100);
 	CHECK(setrlimit(RLIMIT_AS, &none) == 0);
-	go_mutex_unlock(&gate);
+	go_mutex_unlock(&door);
 	go_waitgroup_wait(&wg);
 	for (int i = 0; i < FirstHeap; i++) { /* none but those that are refused end this */
 		const char *why = go_try(makes_timer, NULL);
