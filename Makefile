@@ -90,8 +90,8 @@ COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusig
        os_linux print sigaction signal sigroute spawn stack symtab threadend traceback unwind) \
        $(addprefix sched/,cond fork lockosthread m netpoll once p panic preempt rawcall rwmutex sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
-# An element is a few ns: alignment is felt.
-build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps
+# An element is a few ns: alignment is felt, and that position-dependent code is laid out otherwise.
+build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps -fPIE
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
