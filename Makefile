@@ -92,6 +92,7 @@ COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusig
 $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
 # An element is a few ns: alignment is felt, and that position-dependent code is laid out otherwise.
 build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps -fPIE
+build/obj/sched/mutex.o: CFLAGS += -falign-functions=64
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 
