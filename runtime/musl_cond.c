@@ -90,8 +90,6 @@ static int sleep(struct condobj *c, int32_t *word, int32_t val, const struct tim
 	while (load(word) == val) {
 		if ((r = runtime_untilns(c->clock, at, &ns)))
 			return r;
-		if (ns == 0)
-			return ETIMEDOUT;
 		r = c->shared ? runtime_cpwait(word, val, false, ns)
 			      : runtime_wordwait(word, val, ns, true, WaitPthreadCond);
 		if (r == ETIMEDOUT || r == ECANCELED)

@@ -96,8 +96,6 @@ static int waituntil(int32_t *word, int32_t val, const struct timespec *at, bool
 
 	if (r)
 		return r;
-	if (ns == 0)
-		return ETIMEDOUT;
 	if (!kernel)
 		return runtime_wordwait(word, val, ns, false, why);
 	r = kernelsleep(word, val, private, ns);

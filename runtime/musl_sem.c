@@ -203,8 +203,6 @@ static int waitonce(struct sem *s, struct pollwait *w, const struct timespec *at
 
 	if (r)
 		return r;
-	if (ns == 0)
-		return ETIMEDOUT;
 	xadd(&s->waiters, 1);
 	cas(&s->value, 0, mark);
 	if (load(&s->value) == mark)

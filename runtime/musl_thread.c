@@ -55,7 +55,7 @@ void runtime_endjoinable(struct block *b)
 		runtime_wordwake(&b->detach_state, INT32_MAX);
 }
 
-/* Nanoseconds from now till at on its clock, 0 when past, -1: for ever. EINVAL: at is no time. */
+/* Nanoseconds from now till at on its clock, -1: for ever. ETIMEDOUT: it is past; EINVAL: at is no time. */
 int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns)
 {
 	struct timespec now;
@@ -65,14 +65,12 @@ int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns)
 		return 0;
 	if (at->tv_nsec < 0 || at->tv_nsec >= 1000000000 || clock_gettime(clk, &now))
 		return EINVAL;
-	if (at->tv_sec >= now.tv_sec && at->tv_sec - now.tv_sec > LongestWait)
+	if (at->tv_sec < now.tv_sec)
+		return ETIMEDOUT;
+	if (at->tv_sec - now.tv_sec > LongestWait)
 		return 0;
-	*ns = 0;
-	if (at->tv_sec >= now.tv_sec)
-		*ns = (at->tv_sec - now.tv_sec) * INT64_C(1000000000) + at->tv_nsec - now.tv_nsec;
-	if (*ns < 0)
-		*ns = 0;
-	return 0;
+	*ns = (at->tv_sec - now.tv_sec) * INT64_C(1000000000) + at->tv_nsec - now.tv_nsec;
+	return *ns <= 0 ? ETIMEDOUT : 0;
 }
 
 /* Sleep in the kernel while *word is val; a cancellation point. 0 or an error, ETIMEDOUT among them. */
@@ -93,8 +91,6 @@ static int waitexit(struct block *b, const struct timespec *at)
 	while ((state = load_acq(&b->detach_state)) != Exited) {
 		if ((r = runtime_untilns(CLOCK_REALTIME, at, &ns)))
 			return r;
-		if (ns == 0)
-			return ETIMEDOUT;
 		r = goroutineof((pthread_t)b)
 			    ? runtime_wordwait(&b->detach_state, state, ns, true, WaitPthreadJoin)
 			    : runtime_cpwait(&b->detach_state, state, true, ns);
