@@ -166,6 +166,8 @@ int32_t runtime_blocktid(struct block *b); /* the kernel's tid of the thread b i
 
 /* ---- musl_cancel.c ---- */
 long runtime_point(long nr, long a, long b, long c, long d, long e, long f);
+bool runtime_beginpoint(void); /* what the running goroutine waits for until endpoint may end by ECANCELED; false: not */
+void runtime_endpoint(void);
 void runtime_cancelg(g *gp);
 
 /* ---- musl_synccall.c ---- */
@@ -179,6 +181,7 @@ void runtime_endjoinable(struct block *b);
 /* ---- musl_lock.c ---- */
 int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum waitreason why);
 void runtime_wordwake(int32_t *word, int32_t n);
+void runtime_threadwake(int32_t *word, int32_t n);
 void runtime_shortlock(int32_t *l); /* held for moments, by nobody who parks; it keeps the goroutine on its m */
 void runtime_shortunlock(int32_t *l);
 void runtime_forkshortlocks(void);

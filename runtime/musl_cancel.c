@@ -8,7 +8,7 @@
  * threads. Where pthread_cancel is not linked nothing here runs.
  *
  * A goroutine is cancelled at the points where a thread is (__syscall_cp, waiting for
- * a condition, pthread_join, pthread_testcancel); go_* calls, stdio and locks are none. Within
+ * a condition or a semaphore, pthread_join, pthread_testcancel); go_* calls, stdio and locks are none. Within
  * a point the state is PTHREAD_CANCEL_MASKED and the type deferred, so that a request
  * ends the call as an error does, by ECANCELED, and what the call has under way is
  * undone; the program's own state and type are in g->atpoint meanwhile. Back at the
@@ -103,6 +103,21 @@ long runtime_point(long nr, long a, long b, long c, long d, long e, long f)
 	r = runtime_iocall(nr, a, b, c, d, e, f);
 	leavepoint(getg(), me);
 	return unlikely(r == -ECANCELED) && load_rlx(&me->cancel) ? __cancel() : r;
+}
+
+bool runtime_beginpoint(void)
+{
+	struct block *me = self();
+
+	if (!__cancel || me->canceldisable == PTHREAD_CANCEL_DISABLE)
+		return false;
+	enterpoint(getg(), me);
+	return true;
+}
+
+void runtime_endpoint(void)
+{
+	leavepoint(getg(), self());
 }
 
 /* From elsewhere: a thread of the program's own, a handler, g0. */

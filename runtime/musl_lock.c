@@ -63,13 +63,19 @@ int runtime_wordwait(int32_t *word, int32_t val, int64_t ns, bool cancel, enum w
 	return r == ETIMEDOUT || r == EINTR || r == ECANCELED ? r : 0;
 }
 
-/* Up to n goroutines and as many threads. *word is not touched. */
+/* Up to n threads; as in all wakes, *word is not touched. */
+void runtime_threadwake(int32_t *word, int32_t n)
+{
+	if (load(&sleepers))
+		wakeword(word, n);
+}
+
+/* Up to n goroutines and as many threads. */
 void runtime_wordwake(int32_t *word, int32_t n)
 {
 	for (int32_t i = 0; i < n && runtime_addrwake(word); i++)
 		;
-	if (load(&sleepers))
-		wakeword(word, n);
+	runtime_threadwake(word, n);
 }
 
 void runtime_shortlock(int32_t *l)

@@ -41,7 +41,6 @@ _Static_assert(sizeof(struct sem) <= sizeof(sem_t), "sem_t");
 
 enum { Sign = INT32_MIN, Late = 16 };
 
-static int32_t sleepers; /* atomic; threads in the kernel on a semaphore of this process alone */
 static const void *late[Late]; /* atomic; whose waiters sysmon is to wake */
 static uint32_t pending; /* atomic; something is in late: Pending, then Posting while sysmon is at it */
 static uint32_t alllate; /* atomic */
@@ -108,7 +107,6 @@ void runtime_forksems(void)
 {
 	memset(late, 0, sizeof late);
 	pending = alllate = 0;
-	sleepers = 0;
 }
 
 static void wake(struct sem *s, bool private, int32_t n)
@@ -121,8 +119,7 @@ static void wake(struct sem *s, bool private, int32_t n)
 		runtime_pollpost(s, n > 1);
 	else
 		leavelate(s);
-	if (load(&sleepers))
-		wakeword(&s->value, n);
+	runtime_threadwake(&s->value, n);
 }
 
 /* The value after a post; 0: it is at its limit. *n: how many to wake. */
@@ -157,41 +154,42 @@ seam int sem_post(sem_t *sem)
 
 /* ---- waiting ---- */
 
-/* 0: look again, else an error. */
+/* 0: look again, else an error. A cancellation point. */
 static int park(struct pollwait *w, int64_t ns)
 {
+	bool point = runtime_beginpoint();
+	int r = 0;
+
 	getg()->sighandled = 0;
 	switch (runtime_pollwaitkey(w, ns < 0 ? 0 : runtime_nanotime() + ns, WaitSemaphore)) {
 	case PollTimeout:
-		return ETIMEDOUT;
+		r = ETIMEDOUT;
+		break;
 	case PollInterrupt:
-		return (int)-runtime_iointerrupted(false);
+		r = (int)-runtime_iointerrupted(false);
+		break;
 	default:
-		return 0;
+		break;
 	}
-}
-
-static int sleep(struct sem *s, int64_t ns)
-{
-	int r;
-
-	xadd(&sleepers, s->private != 0);
-	r = runtime_cpwait(&s->value, markof(), s->private, ns);
-	xadd(&sleepers, -(s->private != 0));
-	return r == EINTR || r == ETIMEDOUT || r == ECANCELED ? r : 0;
+	if (point)
+		runtime_endpoint();
+	return r;
 }
 
 /* In the kernel. ECANCELED: the counts are right, and it is time to act on it. */
-static int sleepmasked(struct sem *s, int64_t ns)
+static int sleep(struct sem *s, int32_t mark, int64_t ns)
 {
 	uint8_t cancel = self()->canceldisable;
 	int r;
 
 	if (cancel == PTHREAD_CANCEL_ENABLE)
 		self()->canceldisable = PTHREAD_CANCEL_MASKED;
-	r = sleep(s, ns);
+	r = s->private ? runtime_wordwait(&s->value, mark, ns, true, WaitSemaphore)
+		       : runtime_cpwait(&s->value, mark, false, ns);
 	self()->canceldisable = cancel;
-	return r == EINTR && !__eintr_valid_flag ? 0 : r;
+	if (r == EINTR)
+		return __eintr_valid_flag ? r : 0;
+	return r == ETIMEDOUT || r == ECANCELED ? r : 0;
 }
 
 /* It was 0, and w has the edge count from before. 0: look again. */
@@ -206,8 +204,7 @@ static int waitonce(struct sem *s, struct pollwait *w, const struct timespec *at
 	xadd(&s->waiters, 1);
 	cas(&s->value, 0, mark);
 	if (load(&s->value) == mark)
-		/* Where the program can cancel, in the kernel: it is a cancellation point there. */
-		r = s->private && !__syscall_cp_c && maypark() ? park(w, ns) : sleepmasked(s, ns);
+		r = s->private && maypark() ? park(w, ns) : sleep(s, mark, ns);
 	xadd(&s->waiters, -1);
 	if (r == ECANCELED)
 		__testcancel();
