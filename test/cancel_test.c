@@ -37,6 +37,7 @@ Test(cancel, of_what_waits)
 		in_each(cancelled_in, "cancel", (void *)waits[i]);
 }
 
+Test(cancel, of_a_crowd_that_parks) { everywhere("cancel", "crowd_parks"); }
 Test(cancel, can_be_turned_off) { everywhere("cancel", "disabled"); }
 Test(cancel, not_in_what_is_no_point) { everywhere("cancel", "points"); }
 Test(cancel, asynchronously) { everywhere("cancel", "async"); }

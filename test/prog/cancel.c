@@ -15,21 +15,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "prog.h"
+#include "waits.h"
 
 static pthread_t mainthread;
 static go_waitgroup wg;
-
-static struct timespec in(int64_t ns)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	ns += t.tv_nsec;
-	t.tv_sec += ns / 1000000000;
-	t.tv_nsec = ns % 1000000000;
-	return t;
-}
 
 /* ---- join of main ---- */
 
@@ -42,7 +31,7 @@ static void cleans(void *arg)
 
 static void joins_main(void)
 {
-	struct timespec soon = in(3 * MS);
+	struct timespec soon = in(CLOCK_REALTIME, 3 * MS);
 	void *result = NULL;
 	pthread_attr_t attr;
 	int state;
@@ -225,7 +214,7 @@ static void in_join_of_main(void) { pthread_join(mainthread, NULL); }
 
 static void in_timed_sem(void)
 {
-	struct timespec at = in(1000 * 1000 * MS);
+	struct timespec at = in(CLOCK_REALTIME, 1000 * 1000 * MS);
 
 	sem_timedwait(&sem, &at);
 }
@@ -245,7 +234,7 @@ static void in_cond(void)
 
 static void in_timed_cond(void)
 {
-	struct timespec at = in(1000 * 1000 * MS);
+	struct timespec at = in(CLOCK_REALTIME, 1000 * 1000 * MS);
 
 	CHECK(pthread_mutex_lock(&mutex) == 0);
 	pthread_cleanup_push(unlocks, &mutex);
@@ -446,6 +435,35 @@ static void off(void *arg)
 	CHECK(!"went on after it was cancelled");
 }
 
+enum { Crowd = 500 };
+static pthread_t crowd[Crowd];
+
+static void in_crowd(void *arg)
+{
+	crowd[(intptr_t)arg] = pthread_self();
+	pthread_cleanup_push(cleans, (void *)1);
+	go_waitgroup_done(&wg);
+	sem_wait(&sem);
+	pthread_cleanup_pop(0);
+}
+
+/* They park, though they are at a cancellation point. */
+static void crowd_parks(void)
+{
+	CHECK(sem_init(&sem, 0, 0) == 0);
+	go_maxprocs(1); /* for the counts by cleans */
+	go_waitgroup_add(&wg, Crowd);
+	for (intptr_t i = 0; i < Crowd; i++)
+		go(in_crowd, (void *)i);
+	go_waitgroup_wait(&wg);
+	go_sleep(5 * MS);
+	CHECK(threads() < 20);
+	for (int i = 0; i < Crowd; i++)
+		CHECK(pthread_cancel(crowd[i]) == 0);
+	wait_for_goroutines(1);
+	CHECK(cleaned == Crowd);
+}
+
 static void nowait(void) {}
 
 static void disabled(void)
@@ -507,16 +525,21 @@ static void points(void)
 
 static volatile uint64_t spun;
 
-static void spins(void *arg)
+static void spins_till_cancelled(void)
 {
-	(void)arg;
-	CHECK(pthread_setspecific(key, &key) == 0);
 	pthread_cleanup_push(cleans, (void *)1);
 	CHECK(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0);
 	__atomic_store_n(&victim, pthread_self(), __ATOMIC_SEQ_CST);
 	for (;;)
 		spun++;
 	pthread_cleanup_pop(0);
+}
+
+static void spins(void *arg)
+{
+	(void)arg;
+	CHECK(pthread_setspecific(key, &key) == 0);
+	spins_till_cancelled();
 }
 
 static void async(void)
@@ -720,12 +743,7 @@ static void *thread_waits(void *arg)
 
 static void *thread_spins(void *arg)
 {
-	pthread_cleanup_push(cleans, (void *)1);
-	CHECK(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0);
-	__atomic_store_n(&victim, pthread_self(), __ATOMIC_SEQ_CST);
-	for (;;)
-		spun++;
-	pthread_cleanup_pop(0);
+	spins_till_cancelled();
 	return arg;
 }
 
@@ -763,7 +781,7 @@ static void cancel_thread(void *(*fn)(void *), const void *arg)
 	CHECK(cleaned == was + (fn != thread_no_points));
 }
 
-static void threads(void)
+static void of_threads(void)
 {
 	static const struct wait kinds[] = {{"", in_pipe}, {"", in_sem}, {"", in_sleep}, {"", in_cond},
 					    {"", in_accept}, {"", in_join_of_main}};
@@ -810,13 +828,14 @@ const struct testcase cases[] = {
 	{"join_stuck", join_stuck},
 	{"wait", cancel_wait},
 	{"disabled", disabled},
+	{"crowd_parks", crowd_parks},
 	{"points", points},
 	{"async", async},
 	{"deferred", deferred},
 	{"handlers", handlers},
 	{"races", races},
 	{"cond_races", cond_races},
-	{"threads", threads},
+	{"threads", of_threads},
 	{"of_main", of_main},
 	{NULL, NULL},
 };

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* child.c - goroutines that wait for one child each: parked, by its pidfd. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "prog.h"
+#include "waits.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -24,18 +23,6 @@ static void limit(rlim_t n)
 	CHECK(getrlimit(RLIMIT_NOFILE, &r) == 0);
 	r.rlim_cur = n;
 	CHECK(setrlimit(RLIMIT_NOFILE, &r) == 0);
-}
-
-static int threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	int n = -2; /* . and .. */
-
-	CHECK(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 /* Ends with that status when it may read a byte. */

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <threads.h>
 
-#include "prog.h"
+#include "waits.h"
 
 static go_waitgroup wg;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -26,17 +26,6 @@ static void start(int n, void (*fn)(void *))
 	go_waitgroup_add(&wg, n);
 	for (intptr_t i = 0; i < n; i++)
 		go(fn, (void *)i);
-}
-
-static struct timespec in(int64_t ns)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	ns += t.tv_nsec;
-	t.tv_sec += ns / 1000000000;
-	t.tv_nsec = ns % 1000000000;
-	return t;
 }
 
 static void make(pthread_mutex_t *m, int type, int robust, int shared)
@@ -147,7 +136,7 @@ static pthread_rwlock_t read_held, write_held;
 static void times_out(void *arg)
 {
 	int64_t ns = (5 + (intptr_t)arg % 7) * MS, begin = go_nanotime();
-	struct timespec at = in(ns);
+	struct timespec at = in(CLOCK_REALTIME, ns);
 	int r;
 
 	switch ((intptr_t)arg % 5) {
@@ -370,7 +359,7 @@ static void counts(void)
 
 static void c11_goroutine(void *arg)
 {
-	struct timespec at = in(2 * MS);
+	struct timespec at = in(CLOCK_REALTIME, 2 * MS);
 
 	call_once(&flag, counts);
 	CHECK(counter == 1 && tss_get(tss) == NULL && tss_set(tss, &tss) == thrd_success);
@@ -553,7 +542,7 @@ static bool lets;
 
 static void waits_in(int how)
 {
-	struct timespec at = in(30 * 1000 * MS);
+	struct timespec at = in(CLOCK_REALTIME, 30 * 1000 * MS);
 
 	switch (how) {
 	case 0:

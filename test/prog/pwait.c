@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pwait.c - goroutines, and threads among them, that wait for each other with pthread and C11 objects. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,7 +10,7 @@
 #include <sys/time.h>
 #include <threads.h>
 
-#include "prog.h"
+#include "waits.h"
 
 enum { Many = 1000 };
 
@@ -36,33 +35,10 @@ static void each(int n, void (*fn)(void *))
 	go_waitgroup_wait(&wg);
 }
 
-static int threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	int n = -2; /* . and .. */
-
-	CHECK(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* Those that parked took no thread each. */
 static void few_threads(void)
 {
 	CHECK(threads() < 40);
-}
-
-static struct timespec in(clockid_t clock, int64_t ns)
-{
-	struct timespec t;
-
-	CHECK(clock_gettime(clock, &t) == 0);
-	ns += t.tv_nsec;
-	t.tv_sec += ns / 1000000000;
-	t.tv_nsec = ns % 1000000000;
-	return t;
 }
 
 static void lock(pthread_mutex_t *m) { CHECK(pthread_mutex_lock(m) == 0); }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sem.c - POSIX semaphores: waited for by goroutines and threads, posted by them and by signal handlers. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -12,35 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "prog.h"
+#include "waits.h"
 
 enum { Many = 20000 };
 
 static sem_t sem, done;
 static int64_t taken; /* atomic */
-
-static int threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	int n = -2; /* . and .. */
-
-	CHECK(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
-static struct timespec in(int64_t ns)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	ns += t.tv_nsec;
-	t.tv_sec += ns / 1000000000;
-	t.tv_nsec = ns % 1000000000;
-	return t;
-}
 
 static void setup(void)
 {
@@ -108,7 +84,7 @@ static void each_its_own(void)
 
 static void late(void *arg)
 {
-	struct timespec at = in((intptr_t)arg * MS / 10);
+	struct timespec at = in(CLOCK_REALTIME, (intptr_t)arg * MS / 10);
 
 	CHECK(sem_timedwait(&sem, &at) == -1 && errno == ETIMEDOUT);
 	CHECK(sem_post(&done) == 0);
@@ -116,7 +92,7 @@ static void late(void *arg)
 
 static void timeouts(void)
 {
-	struct timespec bad = {0, 1000000000}, past = {1, 0}, soon = in(50000 * MS);
+	struct timespec bad = {0, 1000000000}, past = {1, 0}, soon = in(CLOCK_REALTIME, 50000 * MS);
 
 	setup();
 	CHECK(sem_timedwait(&sem, &bad) == -1 && errno == EINVAL);
@@ -134,7 +110,7 @@ static void timeouts(void)
 /* Those who time out take no post with them. */
 static void racing(void *arg)
 {
-	struct timespec at = in((intptr_t)arg % 7 * MS / 50);
+	struct timespec at = in(CLOCK_REALTIME, (intptr_t)arg % 7 * MS / 50);
 
 	if (sem_timedwait(&sem, &at) == 0)
 		__atomic_fetch_add(&taken, 1, __ATOMIC_SEQ_CST);
