@@ -45,7 +45,6 @@ enum { Preparing = 1, Parked = 2, Claimed = 4, TicketUnit = 8 };
 enum { Events = 128 };
 enum { PollAll = 4 };
 enum { Keys = 64 };
-enum { NapNs = 1000 * 1000 };
 
 /* The first chunk is part of the program: the boot of one that only prints maps none. */
 static struct polldesc first[Chunk] fdsbss;
@@ -267,12 +266,11 @@ static bool commit(g *gp, void *arg)
 /* Without a timer: for a moment, and then it is to look again. */
 static noinline cold enum pollreason napping(g *gp, int64_t deadline)
 {
-	int64_t until = runtime_nanotime() + NapNs;
+	bool late = runtime_napbriefly(deadline);
 
-	runtime_nap(until < deadline ? until : deadline);
 	if (gp->sighandled || (gp->atpoint && runtime_cancelled(gp)))
 		return PollInterrupt;
-	return runtime_nanotime() < deadline ? PollReady : PollTimeout;
+	return late ? PollTimeout : PollReady;
 }
 
 /* outside: something outside of the program may end it, so it is never a deadlock. */

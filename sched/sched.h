@@ -166,6 +166,7 @@ struct timer {
  */
 bool runtime_timerroom(void);
 void runtime_nap(int64_t until); /* what is left then: to sleep on the thread, without the p */
+bool runtime_napbriefly(int64_t deadline); /* ... for a moment, not beyond; true: it is past */
 void runtime_addtimer(struct timer *t, int64_t when); /* t is on no heap */
 /*
  * True: t was pending and is no more. False: it was not: it fired or was never

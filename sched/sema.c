@@ -22,7 +22,6 @@
 #include <errno.h>
 
 enum { Roots = 251 };
-enum { NapNs = 1000 * 1000 }; /* where there is no timer to be had */
 
 static struct root {
 	alignas(64) mutex lock;
@@ -392,8 +391,7 @@ static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason 
 	g *gp = w->s.g;
 
 	if (unlikely(ns >= 0 && !runtime_timerroom())) { /* woken for nothing, every now and then */
-		runtime_nap(runtime_nanotime() + (ns < NapNs ? ns : NapNs));
-		w->late = runtime_nanotime() >= deadline;
+		w->late = runtime_napbriefly(deadline);
 		w->cancelled = w->point && runtime_cancelled(gp);
 		return;
 	}

@@ -55,6 +55,7 @@
 
 enum { CoalesceMin = 4, CoalesceEachNs = 25 * 1000, CoalesceMostNs = 1000 * 1000 };
 enum { FireMin = RunqSize / 16 + 1, CrowdMost = RunqSize / 16 + 1 };
+enum { NapNs = 1000 * 1000 };
 enum { LineEnts = 64 / sizeof(struct timerent) }; /* the four children of an entry: one cache line */
 
 static const int64_t Never = INT64_MAX;
@@ -565,4 +566,12 @@ cold void runtime_nap(int64_t until)
 
 	while (runtime_nanotime() < until)
 		runtime_blockingcall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, (long)&at, 0, 0, 0);
+}
+
+cold bool runtime_napbriefly(int64_t deadline)
+{
+	int64_t until = runtime_nanotime() + NapNs;
+
+	runtime_nap(until < deadline ? until : deadline);
+	return runtime_nanotime() >= deadline;
 }

@@ -65,7 +65,7 @@ void runtime_addtimer(struct timer *t, int64_t when)
 
 bool runtime_deltimer(struct timer *t) { return t->when != 0; }
 bool runtime_timerroom(void) { return true; }
-void runtime_nap(int64_t until) { cr_assert(false, "a nap until %ld", (long)until); }
+bool runtime_napbriefly(int64_t deadline) { cr_assert(false, "a nap before %ld", (long)deadline); return true; }
 bool runtime_cancelled(g *gp) { return gp->atpoint; }
 void runtime_setmask(g *gp) { cr_assert(false, "signals of %p", (void *)gp); }
 
