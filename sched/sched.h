@@ -48,6 +48,10 @@ struct sched {
 };
 extern struct sched runtime_sched;
 
+/* ---- sched/allg.c ---- */
+int runtime_gcount(void);
+void runtime_forkallgs(void); /* there are none */
+
 /* ---- sched/proc.c: goroutines ---- */
 void runtime_newproc(void (*const *fn)(void *));
 _Noreturn void runtime_main(void *unused);
@@ -56,11 +60,9 @@ void runtime_gosched0(g *gp); /* for mcall */
 _Noreturn void runtime_goexit(void); /* ends the running goroutine */
 struct arch_call runtime_goend(void); /* the same; returns as another goroutine, which is to make that call */
 void runtime_finishswitch(m *mp);
-void runtime_forkallgs(void); /* there are none */
 void runtime_gfpurge(p *pp);
 void runtime_gfscavenge(void);
 void runtime_spawncopy(const char *call, void (*fn)(void *), const void *data, size_t n, uintptr_t pc);
-int runtime_gcount(void);
 /*
  * fn(arg) on a new goroutine of pp, which the caller's m holds, on g0 or not: as if started at pc by
  * a goroutine with that number and mask. False: out of memory.
