@@ -26,6 +26,7 @@
  *   musl_tsd.c       pthread keys
  *   musl_lock.c      mutexes, read-write locks, spin locks, once
  *   musl_cond.c      conditions, barriers
+ *   musl_sem.c       semaphores
  *   musl_cancel.c    pthread_cancel of goroutines
  *   musl_signal.c    sending signals, masks
  *   musl_synccall.c  setuid on all threads

@@ -18,7 +18,6 @@
 #include "chan.h"
 #include "park.h"
 
-
 /* ---- lock, slow ---- */
 
 enum { Spins = 20, SpinCount = 10, Yields = 8, NapUs = 20, MostNapUs = 1000 };

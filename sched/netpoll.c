@@ -22,6 +22,9 @@
  * (pollpass): those that wait for what is not there sleep on. Waiters that take nothing away
  * (shared: poll and select) are all woken.
  *
+ * What is no descriptor (a semaphore) is waited for in the same way: one of a few polldescs,
+ * chosen by its address, counts the edges, and w->key says who is meant.
+ *
  * g->iowait says which wait of a goroutine this is, and how far it has come:
  *
  *   ticket | Preparing   its own; links itself, adds its timer

@@ -27,7 +27,6 @@
  */
 #include "chan.h"
 
-
 enum { MaxCases = 65536, SmallCases = 64 };
 
 /* What a call works with; its two arrays have room for every case. */

@@ -12,7 +12,6 @@
  */
 #include "sched.h"
 
-
 struct go_timer {
 	struct timer t; /* arg is the go_timer */
 	mutex lock;

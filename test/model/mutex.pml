@@ -196,11 +196,10 @@ active [N] proctype G()
 			assert(state & Locked);
 #ifdef ASGO
 			state = state - (state & Held);
-			ok = (state == 0)
 #else
 			state = state - Locked;
-			ok = (state == 0)
 #endif
+			ok = (state == 0)
 		};
 		if				/* sched/mutex.c:unlockmore */
 #ifdef ASGO
