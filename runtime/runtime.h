@@ -200,7 +200,8 @@ enum { SigRan = 1, SigNoRestart = 2 };
 
 /* A system call that an m was seen blocked in with its p. */
 struct rawcall {
-	uint32_t busy; /* atomic; a sender looks */
+	uint32_t busy; /* atomic; a sender has it, or its thread */
+	m *next;       /* of those that are to be looked at: see sched/rawlook.c */
 	long nr;       /* atomic; released by the sender, NoCall while the rest changes */
 	uintptr_t arg[6], sp, pc;
 	int64_t since;	 /* when it was seen first */

@@ -84,6 +84,7 @@ void runtime_forksched(g *gp)
 	runtime_forkps();
 	runtime_forktimers();
 	runtime_forktemplate();
+	runtime_forklooker();
 	s->nomain = gp->goid != 1;
 	s->ngo = 1;
 	runtime_startsysmon();

@@ -266,6 +266,24 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 	return n.ok;
 }
 
+/* A thread that runs fn, and no goroutines. Counted as the system's: it makes nobody runnable of its own accord. */
+bool runtime_newsysm(void (*fn)(void))
+{
+	struct sched *s = &runtime_sched;
+	bool made;
+
+	runtime_lock(&s->lock);
+	s->nmsys++;
+	runtime_unlock(&s->lock);
+	made = runtime_newm(fn, NULL, false, NULL);
+	if (!made) {
+		runtime_lock(&s->lock);
+		s->nmsys--;
+		runtime_unlock(&s->lock);
+	}
+	return made;
+}
+
 bool runtime_watching(void)
 {
 	return load_rlx(&runtime_sched.sysmonm) == NULL;

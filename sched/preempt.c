@@ -174,7 +174,7 @@ void runtime_preemptinit(void)
 }
 
 /* mp may be another's by now, or its thread may have ended: then the signal is for nothing. */
-static void signalm(m *mp)
+void runtime_signalm(m *mp)
 {
 	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
 
@@ -190,7 +190,7 @@ void runtime_preemptone(p *pp)
 		return;
 	runtime_preemptinit();
 	if (!interposed)
-		runtime_rawsend(mp, signalm);
+		runtime_rawsend(mp);
 }
 
 void runtime_preemptm(m *mp)

@@ -12,7 +12,7 @@
  *   number in place. It was not made, as far as anybody can see.
  * - One that it never restarts after a handler returned -EINTR, and its
  *   number is lost. So the sender looks first: /proc has the number, the
- *   arguments, sp and pc of a thread that is blocked in a call. It leaves them in
+ *   arguments, sp and pc of a thread that is blocked in a call (rawlook.c). It leaves them in
  *   m->raw, and when the handler finds the same arguments, sp and pc, it makes
  *   the same call again. A time-out that the kernel does not count down itself
  *   is shortened by the time since the call was first seen: it ends late by the
@@ -40,7 +40,6 @@
 #include "sched.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -56,7 +55,6 @@ enum again {
 	Sleep,	 /* the same, and the kernel stores the rest where the next argument says */
 };
 
-enum { FreshNs = 20 * 1000, Looks = 3 };
 enum { FutexWait = 0, FutexWaitBitset = 9, FutexCommand = 127 };
 
 struct kind {
@@ -108,50 +106,6 @@ static struct kind kindof(long nr, const uintptr_t *arg)
 	return k;
 }
 
-/* ---- the sender ---- */
-
-/* The number at *s, which moves behind it: decimal, or hexadecimal after 0x. */
-static uintptr_t number(const char **s)
-{
-	const char *p = *s;
-	uintptr_t v = 0, base = 10;
-
-	while (*p == ' ')
-		p++;
-	if (p[0] == '0' && p[1] == 'x') {
-		base = 16;
-		p += 2;
-	}
-	for (;; p++) {
-		unsigned d = *p >= 'a' ? (unsigned)(*p - 'a') + 10 : (unsigned)(*p - '0');
-
-		if (d >= base)
-			break;
-		v = v * base + d;
-	}
-	*s = p;
-	return v;
-}
-
-/* What /proc says of a thread's call in text; false: it is in none, or that cannot be known. */
-static bool parse(const char *s, struct rawcall *r)
-{
-	if (*s < '0' || *s > '9')
-		return false;
-	r->nr = (long)number(&s);
-	for (int i = 0; i < 6; i++)
-		r->arg[i] = number(&s);
-	r->sp = number(&s);
-	r->pc = number(&s);
-	return true;
-}
-
-static bool samecall(const struct rawcall *a, const struct rawcall *b)
-{
-	return a->nr == b->nr && a->sp == b->sp && a->pc == b->pc &&
-	       memcmp(a->arg, b->arg, sizeof a->arg) == 0;
-}
-
 /* Made by the runtime: maybe by asynccall2, the m having parted with its p since the sender took its name. */
 static bool isours(const struct rawcall *seen)
 {
@@ -159,82 +113,12 @@ static bool isours(const struct rawcall *seen)
 }
 
 /* The m that is in it can be made to make it again. */
-static bool redoable(m *mp, const struct rawcall *seen)
+bool runtime_rawredoable(m *mp, const struct rawcall *seen)
 {
 	g *gp = load_acq(&mp->curg);
 
 	return !isours(seen) && gp && runtime_callable(gp, seen->sp) &&
 	       kindof(seen->nr, seen->arg).again != Unknown;
-}
-
-/* A call was seen, at now: it is left in r. */
-static void leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
-{
-	if (samecall(seen, r))
-		return;
-	store(&r->nr, NoCall);
-	memcpy(r->arg, seen->arg, sizeof r->arg);
-	r->sp = seen->sp;
-	r->pc = seen->pc;
-	r->since = now;
-	store_rel(&r->nr, seen->nr);
-}
-
-static long opencall(int32_t tid)
-{
-	char path[64];
-
-	runtime_snprint(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-	return arch_syscall3(SYS_open, (long)path, O_RDONLY | O_CLOEXEC, 0);
-}
-
-/* The call that the thread is blocked in, as of at most FreshNs ago if that can be had. False: none. */
-static bool look(long fd, struct rawcall *seen)
-{
-	char text[256];
-
-	for (int i = 0;; i++) {
-		int64_t start = runtime_nanotime();
-		long n = arch_syscall6(SYS_pread64, fd, (long)text, sizeof text - 1, 0, 0, 0);
-
-		text[n < 0 ? 0 : n] = 0;
-		if (!parse(text, seen))
-			return false;
-		if (runtime_nanotime() - start <= FreshNs || i == Looks)
-			return true;
-	}
-}
-
-/* Without /proc (but not while the program has all descriptors in use) there is only the signal. */
-static bool nolook(long fd)
-{
-	return fd < 0 && fd != -EMFILE && fd != -ENFILE;
-}
-
-/*
- * Have mp, which keeps its p too long, take the signal: by sendto(mp) at once, or at the
- * next tick where it might be felt. Senders take turns by raw.busy. Tests that ask
- * for slices shorter than a tick get them, at the price of what could be felt.
- */
-void runtime_rawsend(m *mp, void (*sendto)(m *))
-{
-	struct rawcall seen, *r = &mp->raw;
-	long fd;
-
-	if (!cas(&r->busy, 0u, 1u))
-		return;
-	fd = opencall(mp->tid);
-	if (fd >= 0 && look(fd, &seen)) {
-		if (redoable(mp, &seen)) {
-			leave(r, &seen, runtime_nanotime());
-			sendto(mp);
-		}
-	} else if (nolook(fd) || runtime_debug.slice || !runtime_cpusignal(mp)) {
-		sendto(mp);
-	}
-	if (fd >= 0)
-		arch_syscall3(SYS_close, fd, 0, 0);
-	store_rel(&r->busy, 0u);
 }
 
 /* ---- the handler ---- */

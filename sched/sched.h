@@ -103,6 +103,7 @@ void runtime_mstartm0(void);
 _Noreturn void runtime_mexit(bool osstack);
 void runtime_mcommoninit(m *mp, int64_t id);
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
+bool runtime_newsysm(void (*fn)(void));
 bool runtime_newthread(m *mp);
 void runtime_stopm(void);
 void runtime_startm(p *pp, bool spinning);
@@ -132,9 +133,14 @@ void runtime_forktemplate(void);
 /* ---- sched/preempt.c ---- */
 bool runtime_callable(g *gp, uintptr_t sp);
 void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
+void runtime_signalm(m *mp);
+
+/* ---- sched/rawlook.c ---- */
+void runtime_rawsend(m *mp); /* the signal, unless it would be felt */
+void runtime_forklooker(void);
 
 /* ---- sched/rawcall.c ---- */
-void runtime_rawsend(m *mp, void (*sendto)(m *)); /* unless a signal would be felt */
+bool runtime_rawredoable(m *mp, const struct rawcall *seen); /* the call may be made again */
 bool runtime_rawredo(ucontext_t *uc, m *mp);
 bool runtime_rawagain(ucontext_t *uc, m *mp);
 

@@ -43,24 +43,6 @@ static void templatethread(void)
 	}
 }
 
-/* Counted as the system's: it makes nobody runnable of its own accord. */
-static bool start(void)
-{
-	struct sched *s = &runtime_sched;
-	bool made;
-
-	runtime_lock(&s->lock);
-	s->nmsys++;
-	runtime_unlock(&s->lock);
-	made = runtime_newm(templatethread, NULL, false, NULL);
-	if (!made) {
-		runtime_lock(&s->lock);
-		s->nmsys--;
-		runtime_unlock(&s->lock);
-	}
-	return made;
-}
-
 /* Before a goroutine is wired. It yields while another is at it. */
 void runtime_starttemplate(void)
 {
@@ -69,7 +51,7 @@ void runtime_starttemplate(void)
 			runtime_gosched();
 			continue;
 		}
-		if (!start()) {
+		if (!runtime_newsysm(templatethread)) {
 			store(&template.state, 0u);
 			return;
 		}

@@ -13,6 +13,7 @@ Test(nasty, recvmsg_waitall) { everywhere("nasty", "whole_message"); }
 Test(nasty, so_rcvlowat) { everywhere("nasty", "low_water"); }
 Test(nasty, buffers_too_small) { everywhere("nasty", "too_small"); }
 Test(nasty, a_handler_wakes_main) { everywhere("nasty", "handler_wakes"); }
+Test(nasty, the_lowest_number_stays_free) { everywhere("nasty", "lowest_number"); }
 Test(nasty, nested_functions) { everywhere("nasty", "nested"); }
 
 Test(nasty, a_handler_cannot_start_one)

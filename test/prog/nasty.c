@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nasty.c - what few programs do, and threads do right. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -208,6 +209,28 @@ static void handler_starts(void)
 	go_chan_recv(stop, &v);
 }
 
+/* ---- the lowest number ---- */
+
+static int closed;
+
+/* Computes, so that its slices are taken, and finds a closed number closed. */
+static void stays_closed(void *arg)
+{
+	int64_t end = go_nanotime() + 200 * 1000000;
+
+	(void)arg;
+	while (go_nanotime() < end)
+		CHECK(fcntl(closed, F_GETFD) == -1 && errno == EBADF);
+}
+
+static void lowest_number(void)
+{
+	CHECK((closed = dup(0)) >= 0 && close(closed) == 0);
+	for (int i = 0; i < 4; i++)
+		go_waitgroup_go(&wg, stays_closed, NULL);
+	go_waitgroup_wait(&wg);
+}
+
 /* ---- gcc's nested functions: code on the stack ---- */
 
 static __attribute__((noinline)) void call(void (*fn)(void *))
@@ -245,5 +268,6 @@ const struct testcase cases[] = {
 	{"whole_message", whole_message}, {"low_water", low_water},
 	{"too_small", too_small},	  {"handler_wakes", handler_wakes},
 	{"handler_starts", handler_starts}, {"nested", nested},
+	{"lowest_number", lowest_number},
 	{NULL, NULL},
 };
