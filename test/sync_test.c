@@ -37,7 +37,15 @@ Test(waitgroup, below_zero)
 	dies("sync", "negative_add", 2, "panic: sync: negative WaitGroup counter\n");
 }
 
-Test(sleep, wakes_in_order) { everywhere("sync", "sleep_order"); }
+/* On one p that takes goroutines in the order in which they became runnable: elsewhere one may wait for its turn. */
+Test(sleep, wakes_in_order)
+{
+	struct run r = run("GOMAXPROCS=1", "GODEBUG=", prog("sync"), "sleep_order");
+
+	expect_ok(&r, "sleep_order");
+	run_free(&r);
+}
+
 Test(sleep, never_too_short) { everywhere("sync", "sleep_many"); }
 Test(sleep, ends_though_all_are_busy) { everywhere("sync", "sleep_busy"); }
 Test(sleep, edges) { everywhere("sync", "sleep_edges"); }

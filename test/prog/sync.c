@@ -317,14 +317,15 @@ static void group_exit(void)
 /* ---- sleep ---- */
 
 enum { Sleepers = 8 };
+static int64_t bedtime;
 
 static void wakes(void *arg)
 {
 	intptr_t i = (intptr_t)arg;
-	int64_t ns = (i + 1) * 15 * MS, start = go_nanotime();
+	int64_t until = bedtime + (i + 1) * 15 * MS;
 
-	go_sleep(ns);
-	CHECK(go_nanotime() - start >= ns);
+	go_sleep(until - go_nanotime());
+	CHECK(go_nanotime() >= until);
 	go_mutex_lock(&mu);
 	order[nth++] = (int)i;
 	go_mutex_unlock(&mu);
@@ -335,6 +336,7 @@ static void sleep_order(void)
 {
 	static const int mixed[Sleepers] = {5, 0, 7, 2, 6, 1, 4, 3};
 
+	bedtime = go_nanotime();
 	go_waitgroup_add(&wg, Sleepers);
 	for (int i = 0; i < Sleepers; i++)
 		go(wakes, (void *)(intptr_t)mixed[i]);

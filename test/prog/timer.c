@@ -2,6 +2,7 @@
 /* timer.c - timers and tickers. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <sys/wait.h>
 
 #include "prog.h"
 
@@ -85,21 +86,33 @@ static void never_fires(void)
 	go_timer_free(tick);
 }
 
+/*
+ * What fires first has the earlier time, on one p: on two, one heap may be looked at later than the other.
+ * When they were made counts as well, and is known to lie between two looks at the clock.
+ */
 static void order(void)
 {
 	static const int mixed[] = {5, 0, 7, 2, 6, 1, 4, 3};
-	go_timer *t[nelem(mixed)];
-	int64_t last = 0;
+	struct {
+		go_timer *t;
+		int64_t from, to, fired;
+	} timer[nelem(mixed)];
 
-	for (size_t i = 0; i < nelem(mixed); i++)
-		t[mixed[i]] = go_timer_new((mixed[i] + 1) * 3 * MS);
-	for (size_t i = 0; i < nelem(mixed); i++) {
-		int64_t v = chan_recv(go_timer_chan(t[i]));
+	for (size_t k = 0; k < nelem(mixed); k++) {
+		int64_t i = mixed[k], ns = (i + 1) * 3 * MS;
 
-		CHECK(v >= last);
-		last = v;
-		go_timer_free(t[i]);
+		timer[i].from = go_nanotime() + ns;
+		timer[i].t = go_timer_new(ns);
+		timer[i].to = go_nanotime() + ns;
 	}
+	for (size_t i = 0; i < nelem(mixed); i++) {
+		timer[i].fired = chan_recv(go_timer_chan(timer[i].t));
+		CHECK(timer[i].fired >= timer[i].from);
+		go_timer_free(timer[i].t);
+	}
+	for (size_t i = 0; i < nelem(mixed); i++)
+		for (size_t j = 0; j < nelem(mixed) && go_maxprocs(0) == 1; j++)
+			CHECK(timer[i].to >= timer[j].from || timer[i].fired <= timer[j].fired);
 }
 
 static void stops(void)
@@ -559,21 +572,22 @@ static void timeouts(void)
 
 /* ---- idle ---- */
 
-/* How often threads of this process gave up the CPU of their own accord. */
-static long switches(void)
+/* How often threads of a process gave up the CPU of their own accord. */
+static long switches(pid_t pid)
 {
-	DIR *d = opendir("/proc/self/task");
+	char path[300], line[256];
 	struct dirent *e;
 	long sum = 0, n;
+	DIR *d;
 
-	CHECK(d);
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	CHECK(d = opendir(path));
 	while ((e = readdir(d))) {
-		char path[300], line[256];
 		FILE *f;
 
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
+		snprintf(path, sizeof path, "/proc/%d/task/%s/status", pid, e->d_name);
 		if (!(f = fopen(path, "r")))
 			continue;
 		while (fgets(line, sizeof line, f))
@@ -585,15 +599,40 @@ static long switches(void)
 	return sum;
 }
 
+/* Of a process that has gone to bed by then; a look at oneself would wake it. */
+static long switches_asleep(pid_t pid)
+{
+	long before, now = switches(pid);
+
+	for (int i = 0; i < 40; i++) {
+		before = now;
+		go_sleep(50 * MS);
+		if ((now = switches(pid)) == before)
+			break;
+	}
+	go_sleep(700 * MS);
+	return switches(pid) - now;
+}
+
+static void sleeps(void *arg)
+{
+	(void)arg;
+	go_sleep(HOUR);
+}
+
 /* Nobody stirs while all sleep. */
 static void sleeps_soundly(void)
 {
-	long before;
+	pid_t parent = getpid(), child;
+	int status;
 
-	go_sleep(50 * MS);
-	before = switches();
-	go_sleep(700 * MS);
-	CHECK(switches() - before < 100);
+	go(sleeps, NULL);
+	CHECK((child = fork()) >= 0);
+	if (child == 0) {
+		CHECK(switches_asleep(parent) < 10);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
 static void stuck(void)
