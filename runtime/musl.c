@@ -140,7 +140,7 @@ uintptr_t runtime_tlsnew(void *mem, g *gp)
 	b->canary = m0->canary;
 	b->tid = (int32_t)tid;
 	b->detach_state = Joinable;
-	b->tsd = (void **)runtime_nulltsd;
+	b->tsd = runtime_nulltsd;
 	b->robust_list.head = &b->robust_list.head;
 	b->locale = &__libc.global_locale;
 	setg(b, gp);
@@ -174,7 +174,7 @@ void runtime_tlsreset(g *gp)
 	gp->waitword = NULL;
 	b->tsd_used = b->dlerror_flag = 0;
 	b->cancelbuf = NULL;
-	b->tsd = (void **)runtime_nulltsd;
+	b->tsd = runtime_nulltsd;
 	b->h_errno_val = 0;
 	b->locale = &__libc.global_locale;
 	b->stdio_locks = NULL;

@@ -187,7 +187,7 @@ void runtime_shortunlock(int32_t *l);
 void runtime_forkshortlocks(void);
 
 /* ---- musl_tsd.c ---- */
-extern void *const runtime_nulltsd[TsdKeys]; /* every goroutine's until its first pthread_setspecific */
+extern void *runtime_nulltsd[TsdKeys]; /* every goroutine's until its first pthread_setspecific */
 void runtime_tsdend(struct block *b);	     /* its table, which is not that one, goes to the pool */
 void runtime_forktsd(void);
 void __pthread_tsd_run_dtors(void);

@@ -19,7 +19,7 @@
 
 typedef void (*destructor)(void *);
 
-void *const runtime_nulltsd[TsdKeys]; /* never written */
+void *runtime_nulltsd[TsdKeys] bigbss; /* never written; not const, or its zeros would be in every file */
 
 /* What pthread_create sizes a thread's table by, and the first thread's. */
 seam volatile size_t __pthread_tsd_size = TsdKeys * sizeof(void *);
@@ -77,7 +77,7 @@ void runtime_tsdend(struct block *b)
 
 	memset(t, 0, TsdKeys * sizeof *t);
 	poollock();
-	b->tsd = (void **)runtime_nulltsd;
+	b->tsd = runtime_nulltsd;
 	t[0] = pool.free;
 	pool.free = t;
 	poolunlock();
