@@ -266,22 +266,21 @@ bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack)
 	return n.ok;
 }
 
-/* A thread that runs fn, and no goroutines. Counted as the system's: it makes nobody runnable of its own accord. */
+/*
+ * A thread that runs fn, and no goroutines. Counted as the system's: it makes nobody runnable of
+ * its own accord. Not before it is there: in between checkdead would miss one that runs.
+ */
 bool runtime_newsysm(void (*fn)(void))
 {
 	struct sched *s = &runtime_sched;
-	bool made;
 
+	if (!runtime_newm(fn, NULL, false, NULL))
+		return false;
 	runtime_lock(&s->lock);
 	s->nmsys++;
+	runtime_checkdead();
 	runtime_unlock(&s->lock);
-	made = runtime_newm(fn, NULL, false, NULL);
-	if (!made) {
-		runtime_lock(&s->lock);
-		s->nmsys--;
-		runtime_unlock(&s->lock);
-	}
-	return made;
+	return true;
 }
 
 bool runtime_watching(void)
