@@ -9,20 +9,38 @@
  * hands it over to the first waiter and newcomers queue, until the last waiter
  * or one that waited less gets it.
  *
- * Who takes a mutex that nobody waits for sets Locked alone; whenever there is more
- * in _state, Contended is set besides for as long as the mutex is held: by who takes
- * it, or by the first to queue behind. Unlock counts Locked off, which costs less
- * than a cas: what is left is 0, and the mutex is free, or has Contended, and
- * the mutex is still held until unlockslow has chosen whom to wake. Unlike in Go it
- * so becomes free by one change: a mutex may be freed as soon as somebody else could
- * take it, and nothing may be touched after that unless a counted waiter is
- * bound to wait for our semaphore.
+ * Who takes a mutex that nobody waits for, or one whose next waiter is awake, sets Locked
+ * alone. If unlock will have somebody to wake, Contended is set besides: by who takes
+ * the mutex, or by who queues behind, the woken one that lost too. Unlock counts Locked
+ * off, which costs less than a cas: the mutex is free by that, unless Contended is left,
+ * the sign, which the processor tells for nothing; then it is held until unlockslow has
+ * chosen whom to wake. Unlike in Go it so becomes free by one change: a mutex may be
+ * freed as soon as somebody else could take it, and nothing may be touched after that
+ * unless a counted waiter is bound to wait for our semaphore.
+ *
+ * Counted off though it was not there, Locked borrows from the bits above: Broken is set
+ * then, and whoever looks next reports it, who unlocks or the waiter that is awake.
  */
 #include "sched.h"
 
-enum { Locked = 1, Contended = 2, Held = Locked | Contended, Woken = 4, Starving = 8, Shift = 4 };
+enum { Locked = 1, Broken = 2, Woken = 4, Starving = 8, Shift = 4, Contended = INT32_MIN };
+enum { Held = Locked | Contended };
 enum { StarveNs = 1000 * 1000 };
 enum { ActiveSpin = 4, SpinCount = 30 };
+
+static int32_t look(const go_mutex *m)
+{
+	int32_t state = load_rlx(&m->_state);
+
+	if (unlikely(state & Broken))
+		runtime_fatal("sync: unlock of unlocked mutex");
+	return state;
+}
+
+static inline int32_t waiters(int32_t state)
+{
+	return (state & ~Contended) >> Shift;
+}
 
 /* Spinning helps when the holder runs on another CPU and we keep no one from ours. */
 static bool canspin(int iter)
@@ -50,7 +68,7 @@ static inline bool mayhave(int32_t state)
 /* The state once it is taken. */
 static inline int32_t taken(int32_t old)
 {
-	return old | (old ? Held : Locked);
+	return old | (old && !(old & Woken) ? Held : Locked);
 }
 
 /* What an attempt with this state seen would make of it. */
@@ -68,11 +86,11 @@ static int32_t attempt(int32_t old, bool starving, bool awoke)
 /* In starvation mode the mutex was handed to us: note it, and end the mode if it may end. */
 static void takehandoff(go_mutex *m, int32_t old, bool starving)
 {
-	int32_t delta = Held - (1 << Shift);
+	uint32_t delta = (uint32_t)Held - (1 << Shift);
 
-	if (!starving || old >> Shift == 1)
+	if (!starving || waiters(old) == 1)
 		delta -= Starving;
-	xadd(&m->_state, delta);
+	xadd(&m->_state, (int32_t)delta);
 }
 
 static noinline void lockslow(go_mutex *m)
@@ -82,11 +100,11 @@ static noinline void lockslow(go_mutex *m)
 	int iter = 0;
 
 	for (;;) {
-		int32_t old = load_rlx(&m->_state);
+		int32_t old = look(m);
 		bool lifo;
 
 		if (old & Held && !(old & Starving) && canspin(iter)) {
-			if (!awoke && !(old & Woken) && old >> Shift &&
+			if (!awoke && !(old & Woken) && waiters(old) &&
 			    cas(&m->_state, old, old | Woken))
 				awoke = true;
 			spin();
@@ -102,7 +120,7 @@ static noinline void lockslow(go_mutex *m)
 			waitstart = runtime_nanotime();
 		runtime_semacquire(&m->_sema, lifo, WaitMutex);
 		starving = starving || runtime_nanotime() - waitstart > StarveNs;
-		old = load_rlx(&m->_state);
+		old = look(m);
 		if (old & Starving) {
 			takehandoff(m, old, starving);
 			return;
@@ -153,16 +171,16 @@ bool go_mutex_trylock(go_mutex *m)
 /* Somebody waits, and nobody is on the way to it yet. */
 static inline bool mustwake(int32_t state)
 {
-	return state >> Shift && !(state & Woken);
+	return waiters(state) && !(state & Woken);
 }
 
-/* Contended, and still held, unless unlock was called once too often. */
+/* Held by us, and somebody is to be woken or was when Contended was set; or unlocked once too often. */
 static noinline void unlockslow(go_mutex *m)
 {
 	int32_t old, new;
 
 	do {
-		old = load_rlx(&m->_state);
+		old = look(m);
 		new = old & ~Held;
 		if (!(old & Starving) && mustwake(old))
 			new = (new - (1 << Shift)) | Woken;
@@ -171,35 +189,28 @@ static noinline void unlockslow(go_mutex *m)
 		runtime_semrelease(&m->_sema, old & Starving);
 }
 
-/* Locked is counted off, or still to be with one p, and there is more. */
-static noinline void unlockmore(go_mutex *m)
+/* With one p. */
+static noinline void unlockalone(go_mutex *m)
 {
-	bool alone = runtime_alone();
 	int32_t old = load_rlx(&m->_state);
 
-	if (!!(old & Locked) != alone)
+	if (!(old & Locked))
 		runtime_fatal("sync: unlock of unlocked mutex");
-	if (alone && !(old & Starving) && !mustwake(old))
-		store_rlx(&m->_state, old & ~Held);
-	else
+	if (old & Starving || mustwake(old))
 		unlockslow(m);
-}
-
-/* Locked to 0 if it is all; with several ps it is counted off all the same. */
-static inline bool tryfree(go_mutex *m)
-{
-	if (runtime_alone()) {
-		if (unlikely(load_rlx(&m->_state) != Locked))
-			return false;
-		store_rlx(&m->_state, 0);
-		return true;
-	}
-	return xadd(&m->_state, -Locked) == 0;
+	else
+		store_rlx(&m->_state, old & ~Held);
 }
 
 void go_mutex_unlock(go_mutex *m)
 {
 	runtime_need_g("go_mutex_unlock");
-	if (unlikely(!tryfree(m)))
-		unlockmore(m);
+	if (runtime_alone()) {
+		if (unlikely(load_rlx(&m->_state) != Locked))
+			unlockalone(m);
+		else
+			store_rlx(&m->_state, 0);
+	} else if (unlikely(xadd(&m->_state, -Locked) < 0)) {
+		unlockslow(m);
+	}
 }

@@ -22,6 +22,7 @@ Test(mutex, unlock_of_unlocked)
 		"goroutine 1 [running]:\n");
 	dies("sync", "unlocked_twice", 2, "fatal error: sync: unlock of unlocked mutex\n",
 		"goroutine 1 [running]:\n");
+	dies("sync", "unlocked_behind", 2, "fatal error: sync: unlock of unlocked mutex\n");
 }
 
 Test(waitgroup, counts) { everywhere("sync", "group_counts"); }

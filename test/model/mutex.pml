@@ -11,7 +11,8 @@
  *
  * ASGO has unlock free the mutex by counting Locked off, as Go's does, and look again
  * at what is left; NOCONTENDED queues without telling the holder; KEEPWOKEN forgets to
- * take Woken back; NOWAKE counts on the woken one where there is none.
+ * take Woken back; NOWAKE counts on the woken one where there is none; NEVERHELD has who
+ * takes it leave it to those behind to tell that somebody is to be woken.
  *
  * check: -DN=2 -DTURNS=3
  * check: -DN=3 -DTURNS=1
@@ -21,6 +22,7 @@
  * break: -DN=3 -DTURNS=1 -DNOCONTENDED
  * break: -DN=3 -DTURNS=2 -DKEEPWOKEN
  * break: -DN=3 -DTURNS=1 -DNOWAKE
+ * break: -DN=3 -DTURNS=2 -DNEVERHELD
  */
 #define Locked 1
 #define Contended 2
@@ -36,8 +38,12 @@ bit freed;
 #define mayhave(s) (((s) & (Held | Starving)) == 0)	/* sched/mutex.c:mayhave `!(state & (Held | Starving))` */
 #define mustwake(s) ((s) >= Waiter && ((s) & Woken) == 0)
 
-/* sched/mutex.c:taken `return old | (old ? Held : Locked)` */
-#define taken(s) ((s) | ((s) -> Held : Locked))
+/* sched/mutex.c:taken `return old | (old && !(old & Woken) ? Held : Locked)` */
+#ifdef NEVERHELD
+#define taken(s) ((s) | Locked)
+#else
+#define taken(s) ((s) | (((s) != 0 && ((s) & Woken) == 0) -> Held : Locked))
+#endif
 
 inline touch()
 {
@@ -191,17 +197,18 @@ active [N] proctype G()
 		last = (got == N * TURNS);
 		inside--;
 
-		atomic {			/* sched/mutex.c:tryfree `return xadd(&m->_state, -Locked) == 0` */
+		atomic {			/* sched/mutex.c:go_mutex_unlock `xadd(&m->_state, -Locked) < 0` */
 			touch();
 			assert(state & Locked);
 #ifdef ASGO
 			state = state - (state & Held);
+			ok = (state == 0)
 #else
 			state = state - Locked;
+			ok = ((state & Contended) == 0)
 #endif
-			ok = (state == 0)
 		};
-		if				/* sched/mutex.c:unlockmore */
+		if				/* Contended is the sign there */
 #ifdef ASGO
 		:: !ok -> unlockasgo()
 #else

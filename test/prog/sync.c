@@ -195,6 +195,27 @@ static void unlocked_twice(void)
 	go_mutex_unlock(&mu);
 }
 
+static void locks_and_unlocks(void *arg)
+{
+	(void)arg;
+	go_mutex_lock(&mu);
+	go_mutex_unlock(&mu);
+	go_waitgroup_done(&wg);
+}
+
+/* Once too often while a waiter is on its way: whoever comes last finds it unlocked. */
+static void unlocked_behind(void)
+{
+	go_waitgroup_add(&wg, 3);
+	go_mutex_lock(&mu);
+	for (int i = 0; i < 3; i++)
+		go(locks_and_unlocks, NULL);
+	go_sleep(5 * MS);
+	go_mutex_unlock(&mu);
+	go_mutex_unlock(&mu);
+	go_waitgroup_wait(&wg);
+}
+
 /* ---- wait group ---- */
 
 static void done(void *arg)
@@ -438,6 +459,7 @@ const struct testcase cases[] = {
 	{"mutex_freed", mutex_freed},
 	{"unlocked", unlocked},
 	{"unlocked_twice", unlocked_twice},
+	{"unlocked_behind", unlocked_behind},
 	{"group_counts", group_counts},
 	{"group_many_waiters", group_many_waiters},
 	{"group_freed", group_freed},
