@@ -113,7 +113,7 @@ inline lockslow()
 				atomic { touch(); old = state };
 				if
 				:: old & Starving ->
-					atomic {	/* sched/mutex.c:takehandoff `xadd(&m->_state, delta)` */
+					atomic {	/* sched/mutex.c:takehandoff `xadd(&m->_state, (int32_t)delta)` */
 						touch();
 						assert((state & Held) == 0 && state >= Waiter);
 						state = state + Held - Waiter;
