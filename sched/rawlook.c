@@ -138,7 +138,7 @@ static struct {
 
 static void lookerthread(void)
 {
-	arch_syscall3(SYS_close_range, 0, (long)~0u, CloseRangeUnshare);
+	arch_syscall3(SYS_close_range, 0, UINT32_MAX, CloseRangeUnshare);
 	for (;;) {
 		uint32_t kick = load(&looker.wake);
 		m *next, *mp = xchg(&looker.wanted, NULL);
