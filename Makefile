@@ -88,7 +88,7 @@ COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusig
        iocall_linux iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls musl musl_call musl_cancel musl_cond \
        musl_create musl_exit musl_file musl_fork musl_lock musl_sem musl_signal musl_synccall musl_thread musl_tsd netpoll_linux \
        os_linux print sigaction signal sigroute spawn stack symtab threadend traceback unwind) \
-       $(addprefix sched/,allg cond fork lockosthread m netpoll once p panic preempt rawcall rawlook rwmutex sysmon template timer)
+       $(addprefix sched/,allg cond fork lockosthread m netpoll once p panic preempt rawcall rawlook rwmutex service sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
 # An element is a few ns: alignment is felt, and that position-dependent code is laid out otherwise.
 build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps -fPIE

@@ -206,11 +206,6 @@ sigfn *runtime_libchandler(int sig, sigfn *fn)
 	return cancelhandler;
 }
 
-static void tellm(m *mp)
-{
-	arch_syscall3(SYS_tgkill, arch_syscall3(SYS_getpid, 0, 0, 0), mp->tid, SigCancel);
-}
-
 /* From pthread_cancel, the request being made: gp is to heed it, wherever it waits. */
 void runtime_cancelg(g *gp)
 {
@@ -223,7 +218,7 @@ void runtime_cancelg(g *gp)
 	if (!mp)
 		return;
 	if (load(&gp->status) == Gsyscall || load_rlx(&gp->handling))
-		tellm(mp);
+		runtime_signalm(mp, SigCancel);
 	else if (runtime_cancelasync(gp))
 		runtime_preemptm(mp);
 }

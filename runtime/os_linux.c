@@ -151,6 +151,14 @@ int32_t runtime_gettid(void)
 	return (int32_t)arch_syscall3(SYS_gettid, 0, 0, 0);
 }
 
+/* mp may be another's by now, or its thread may have ended: then it is for nothing. 0 or -errno. */
+int runtime_signalm(m *mp, int sig)
+{
+	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+
+	return (int)arch_syscall3(SYS_tgkill, pid, mp->tid, sig);
+}
+
 /* 0, or why it ended early as -errno; a spurious wake-up is possible. */
 int runtime_futexsleep(uint32_t *addr, uint32_t val, int64_t ns)
 {

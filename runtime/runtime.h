@@ -201,7 +201,6 @@ enum { SigRan = 1, SigNoRestart = 2 };
 /* A system call that an m was seen blocked in with its p. */
 struct rawcall {
 	uint32_t busy; /* atomic; a sender has it, or its thread */
-	m *next;       /* of those that are to be looked at: see sched/rawlook.c */
 	long nr;       /* atomic; released by the sender, NoCall while the rest changes */
 	uintptr_t arg[6], sp, pc;
 	int64_t since;	 /* when it was seen first */
@@ -246,6 +245,7 @@ struct m {
 	int32_t cputimer;   /* see runtime/cpusignal_linux.c; the timer's id and 1, 0: none */
 	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
 	struct rawcall raw; /* see sched/rawcall.c */
+	m *servicelink;	    /* see sched/service.c */
 };
 
 enum { MaxProcs = 1024 };
@@ -367,6 +367,7 @@ void runtime_bootreport(void);
 
 /* ---- runtime/os_linux.c ---- */
 int32_t runtime_gettid(void);
+int runtime_signalm(m *mp, int sig);
 int runtime_futexsleep(uint32_t *addr, uint32_t val, int64_t ns); /* ns < 0: no limit */
 void runtime_futexwakeup(uint32_t *addr, int n);
 void runtime_usleep(uint32_t us);

@@ -189,14 +189,13 @@ void runtime_remask(ucontext_t *uc)
 void runtime_maskidle(void)
 {
 	enum { Patience = 1000 };
-	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
 
 	for (m *mp = load_acq(&runtime_allm); mp; mp = mp->alllink) {
 		if (!idle(mp) || load(&mp->sigmask) == runtime_maing->sigmask)
 			continue;
 		runtime_preemptinit();
 		store(&mp->remask, 1u);
-		if (arch_syscall3(SYS_tgkill, pid, mp->tid, SIGURG) < 0)
+		if (runtime_signalm(mp, SIGURG) < 0)
 			continue;
 		for (int i = 0; load_acq(&mp->remask) && i < Patience; i++)
 			runtime_osyield();

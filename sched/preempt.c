@@ -173,14 +173,6 @@ void runtime_preemptinit(void)
 	store_rel(&ready, 1u);
 }
 
-/* mp may be another's by now, or its thread may have ended: then the signal is for nothing. */
-void runtime_signalm(m *mp)
-{
-	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
-
-	arch_syscall3(SYS_tgkill, pid, mp->tid, SIGURG);
-}
-
 void runtime_preemptone(p *pp)
 {
 	m *mp = load_acq(&pp->m);

@@ -11,13 +11,14 @@
  * else and takes no signals of the program's. Where it is not to be had (no thread, or before
  * Linux 5.9) the number is seen for that moment.
  *
- * Senders take turns by mp->raw.busy: who has set it owns what senders write of mp->raw, and
- * mp->cputimer, and passes them to this thread with mp, by a push on looker.wanted.
+ * Senders take turns by mp->raw.busy: who has set it owns what senders write of mp->raw,
+ * mp->cputimer and mp->servicelink, and passes them to this thread with mp.
  */
 #include "sched.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -118,10 +119,10 @@ static void send(m *mp)
 	if (fd >= 0 && look(fd, &seen)) {
 		if (runtime_rawredoable(mp, &seen)) {
 			leave(r, &seen, runtime_nanotime());
-			runtime_signalm(mp);
+			runtime_signalm(mp, SIGURG);
 		}
 	} else if (nolook(fd) || runtime_debug.slice || !runtime_cpusignal(mp)) {
-		runtime_signalm(mp);
+		runtime_signalm(mp, SIGURG);
 	}
 	if (fd >= 0)
 		arch_syscall3(SYS_close, fd, 0, 0);
@@ -130,36 +131,23 @@ static void send(m *mp)
 
 /* ---- the thread ---- */
 
-static struct {
-	uint32_t state; /* atomic; 0: none, 1: being made, or refused, 2: it takes requests */
-	m *wanted;	/* atomic; newest first, linked through raw.next */
-	uint32_t wake;	/* futex: counts requests */
-} looker;
+static struct service looker; /* once refused it is taken to be on its way for ever */
 
 static void lookerthread(void)
 {
 	arch_syscall3(SYS_close_range, 0, UINT32_MAX, CloseRangeUnshare);
-	for (;;) {
-		uint32_t kick = load(&looker.wake);
-		m *next, *mp = xchg(&looker.wanted, NULL);
-
-		if (!mp)
-			runtime_futexsleep(&looker.wake, kick, -1);
-		for (; mp; mp = next) {
-			next = mp->raw.next;
-			send(mp);
-		}
-	}
+	runtime_serve(&looker, send);
 }
 
 /* False while it is being made, and where it could not be: by a thread of the program's, or at all. */
 static bool lookerthere(void)
 {
-	if (likely(load_acq(&looker.state) == 2))
+	if (likely(runtime_serves(&looker)))
 		return true;
-	if (!getg() || !cas(&looker.state, 0u, 1u) || !runtime_newsysm(lookerthread))
+	if (!getg() || !cas(&looker.state, (uint32_t)NoService, (uint32_t)ServiceBegins) ||
+	    !runtime_newsysm(lookerthread))
 		return false;
-	store(&looker.state, 2u);
+	store(&looker.state, ServiceThere);
 	return true;
 }
 
@@ -169,26 +157,16 @@ static bool lookerthere(void)
  */
 void runtime_rawsend(m *mp)
 {
-	m *head;
-
 	if (!cas(&mp->raw.busy, 0u, 1u))
 		return;
-	if (!lookerthere()) {
+	if (lookerthere())
+		runtime_ask(&looker, mp);
+	else
 		send(mp);
-		return;
-	}
-	head = load_rlx(&looker.wanted);
-	do
-		mp->raw.next = head;
-	while (!__atomic_compare_exchange_n(&looker.wanted, &head, mp, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED));
-	xadd(&looker.wake, 1);
-	runtime_futexwakeup(&looker.wake, 1);
 }
 
 /* In a child of fork it is gone, with what was asked of it. */
 void runtime_forklooker(void)
 {
-	looker.state = 0;
-	looker.wanted = NULL;
+	looker = (struct service){0};
 }

@@ -125,6 +125,20 @@ p *runtime_pidleget(void);    /* sched.lock held */
 void runtime_gcstopm(void);
 void runtime_forkps(void); /* stopped, and emptied */
 
+/* ---- sched/service.c ---- */
+enum { NoService, ServiceBegins, ServiceThere };
+struct service {
+	uint32_t state; /* atomic */
+	m *asked;	/* atomic; newest first */
+	uint32_t wake;	/* futex: counts requests */
+};
+static inline bool runtime_serves(struct service *s)
+{
+	return load_acq(&s->state) == ServiceThere;
+}
+void runtime_ask(struct service *s, m *mp);
+_Noreturn void runtime_serve(struct service *s, void (*serve)(m *mp));
+
 /* ---- sched/template.c ---- */
 void runtime_starttemplate(void);
 bool runtime_templatenewm(m *mp);
@@ -133,7 +147,6 @@ void runtime_forktemplate(void);
 /* ---- sched/preempt.c ---- */
 bool runtime_callable(g *gp, uintptr_t sp);
 void runtime_preemptone(p *pp); /* ask pp's m for its slice, with or without its goroutine's help */
-void runtime_signalm(m *mp);
 
 /* ---- sched/rawlook.c ---- */
 void runtime_rawsend(m *mp); /* the signal, unless it would be felt */

@@ -13,71 +13,45 @@
  */
 #include "sched.h"
 
-static struct {
-	uint32_t state; /* atomic; 0: none, 1: being made, 2: it takes requests */
-	m *wanted;	/* atomic; newest first, linked through schedlink */
-	uint32_t wake;	/* futex: counts requests */
-} template;
+static struct service template;
 
-static void serve(m *mp)
+static void make(m *mp)
 {
-	while (mp) {
-		m *next = mp->schedlink;
-
-		mp->schedlink = NULL;
-		runtime_newthread(mp);
-		mp = next;
-	}
+	runtime_newthread(mp);
 }
 
 static void templatethread(void)
 {
-	for (;;) {
-		uint32_t seen = load(&template.wake);
-		m *list = xchg(&template.wanted, NULL);
-
-		if (list)
-			serve(list);
-		else
-			runtime_futexsleep(&template.wake, seen, -1);
-	}
+	runtime_serve(&template, make);
 }
 
 /* Before a goroutine is wired. It yields while another is at it. */
 void runtime_starttemplate(void)
 {
-	while (unlikely(load_acq(&template.state) != 2)) {
-		if (!cas(&template.state, 0u, 1u)) {
+	while (unlikely(!runtime_serves(&template))) {
+		if (!cas(&template.state, (uint32_t)NoService, (uint32_t)ServiceBegins)) {
 			runtime_gosched();
 			continue;
 		}
 		if (!runtime_newsysm(templatethread)) {
-			store(&template.state, 0u);
+			store(&template.state, NoService);
 			return;
 		}
-		store(&template.state, 2u);
+		store(&template.state, ServiceThere);
 	}
 }
 
 /* mp, which is set up, gets its thread from a clean one. False: the caller is to make it. */
 bool runtime_templatenewm(m *mp)
 {
-	m *self = getg()->m, *head = load_rlx(&template.wanted);
-
-	if (!self->lockedg || load_acq(&template.state) != 2)
+	if (!getg()->m->lockedg || !runtime_serves(&template))
 		return false;
-	do
-		mp->schedlink = head;
-	while (!__atomic_compare_exchange_n(&template.wanted, &head, mp, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED));
-	xadd(&template.wake, 1);
-	runtime_futexwakeup(&template.wake, 1);
+	runtime_ask(&template, mp);
 	return true;
 }
 
 /* In a child of fork it is gone, with what was asked of it. */
 void runtime_forktemplate(void)
 {
-	template.state = 0;
-	template.wanted = NULL;
+	template = (struct service){0};
 }
