@@ -145,7 +145,10 @@ static inline int tkill(int32_t tid, int sig)
 	return (int)arch_syscall3(SYS_tkill, tid, sig, 0);
 }
 
-/* Those that sleep in the kernel on a word of this process, and on one that others use too. */
+/*
+ * Those that sleep in the kernel on a word of this process, and on one that others
+ * use too. The word is the program's and may be gone: what the kernel says is nobody's.
+ */
 static inline void wakeword(volatile int32_t *word, int32_t n)
 {
 	arch_syscall3(SYS_futex, (long)word, 1 | 128, n); /* FUTEX_WAKE, FUTEX_PRIVATE */

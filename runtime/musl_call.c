@@ -146,7 +146,10 @@ static void waitword(volatile int *addr, int val, bool private)
 	runtime_entersyscall();
 	arch_syscall6(SYS_futex, (long)addr, op, val, 0, 0, 0);
 	/* Who holds a p may sleep on the same word: the wake is passed on before we wait for one. */
-	arch_syscall6(SYS_futex, (long)addr, op | 1, 1, 0, 0, 0);
+	if (private)
+		runtime_futexwakeup((uint32_t *)addr, 1);
+	else
+		sharedwake((int32_t *)addr, 1);
 	runtime_exitsyscall();
 	runtime_unlockosthread();
 }
@@ -187,5 +190,5 @@ seam void __unlock(volatile int *lock)
 	int *l = (int *)lock;
 
 	if (load_rlx(l) && xchg(l, 0) == 2)
-		wakeword(l, 1);
+		runtime_futexwakeup((uint32_t *)l, 1);
 }

@@ -91,7 +91,7 @@ void runtime_shortlock(int32_t *l)
 void runtime_shortunlock(int32_t *l)
 {
 	if (xchg(l, 0) == 2)
-		wakeword(l, 1);
+		runtime_futexwakeup((uint32_t *)l, 1);
 }
 
 static int waituntil(int32_t *word, int32_t val, const struct timespec *at, bool kernel, bool private,
