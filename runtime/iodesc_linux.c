@@ -33,6 +33,7 @@
 #endif
 
 enum { MemoryMajor = 1 }; /* of /dev/null and its kin */
+enum { Ours = 1 << 30 }; /* no result of a call: the number is the runtime's */
 
 static uint32_t generation = 1; /* atomic */
 
@@ -149,10 +150,21 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 
 /* ---- changes ---- */
 
+/* fd was closed before there was a polldesc to note it in, or perhaps: a number of ours may be there already. */
+static void late(struct polldesc *pd, int fd)
+{
+	if (runtime_pollerowns(fd)) {
+		if (arch_syscall3(SYS_fcntl, fd, F_GETFD, 0) >= 0)
+			return;
+		runtime_pollermove(fd);
+	}
+	runtime_polllate(pd);
+}
+
 /*
  * A call after which fd is closed or means another file. Also where nothing is known of it yet: somebody
  * may just be about to wait for it. Where there is no polldesc yet, who waits made it before the
- * poller took the file, which was before it was closed: it is there after that.
+ * poller took the file, which was before it was closed: it is there after that. Or Ours, and no call.
  */
 static long replace(const struct iocall *c, int fd)
 {
@@ -163,10 +175,11 @@ static long replace(const struct iocall *c, int fd)
 	if (unlikely(!pd)) {
 		r = runtime_ioasis(c);
 		if ((pd = runtime_polldesc(fd, false)))
-			runtime_polllate(pd);
+			late(pd, fd);
 		return r;
 	}
-	which = runtime_pollclose(pd, fd);
+	if (unlikely(!(which = runtime_pollclose(pd, fd))))
+		return Ours;
 	r = runtime_ioasis(c);
 	runtime_pollclosed(pd, which);
 	return r;
@@ -174,22 +187,22 @@ static long replace(const struct iocall *c, int fd)
 
 static long closefd(const struct iocall *c)
 {
-	int fd = (int)c->a[0];
+	long r = replace(c, (int)c->a[0]);
 
-	return runtime_pollerowns(fd) ? -EBADF : replace(c, fd);
+	return unlikely(r == Ours) ? -EBADF : r;
 }
 
 static long dupto(const struct iocall *c)
 {
-	int from = (int)c->a[0], to = (int)c->a[1];
+	int from = (int)c->a[0], to = (int)c->a[1], moved;
 	long r;
 
 	if (from == to || runtime_pollerowns(from))
 		return from == to ? runtime_ioasis(c) : -EBADF;
-	if (runtime_pollerowns(to) && (r = runtime_pollermove(to)) < 0)
-		return r;
-	while ((r = replace(c, to)) == -EBUSY)
-		; /* another thread is just opening that number: libc's dup2 waits so too */
+	/* EBUSY: another thread is just opening that number; libc's dup2 tries again, too. */
+	while ((r = replace(c, to)) == Ours || r == -EBUSY)
+		if (r == Ours && (moved = runtime_pollermove(to)) < 0)
+			return moved;
 	return r;
 }
 
@@ -206,7 +219,7 @@ static void eachdesc(unsigned first, unsigned last, bool over)
 		else if (over && load_rlx(&pd->closing))
 			runtime_pollfresh(pd);
 		else if (over && known(pd))
-			runtime_polllate(pd);
+			late(pd, (int)fd);
 		else if (!over)
 			runtime_pollclose(pd, (int)fd);
 	}

@@ -60,7 +60,8 @@ bool runtime_pollask(struct polldesc *pd, uint32_t dir);
 void runtime_pollasked(struct polldesc *pd, uint32_t dir);
 bool runtime_iowaiting(g *gp);	 /* it may be in a pollwait; also from signal handlers */
 bool runtime_iointerrupt(g *gp); /* gp's pollwait ends with PollInterrupt; on any m, not in a signal handler */
-uint32_t runtime_pollclose(struct polldesc *pd, int fd); /* wakes who waits; closing is set until pollclosed */
+/* Wakes who waits; closing is set until pollclosed. 0: nothing is done, the number is the runtime's. */
+uint32_t runtime_pollclose(struct polldesc *pd, int fd);
 void runtime_pollclosed(struct polldesc *pd, uint32_t which);
 void runtime_polllate(struct polldesc *pd); /* its number was closed unnoted */
 void runtime_pollfresh(struct polldesc *pd); /* its number was just given out to a new file */
@@ -83,7 +84,7 @@ int runtime_pollerwait(struct pollevent *ev, int n, int64_t ns); /* how many; 0 
 void runtime_pollerbreak(void); /* a pollerwait that waits returns; from anywhere */
 void runtime_pollerfork(void);
 bool runtime_pollerowns(int fd);
-int runtime_pollertake(int fd); /* one of the runtime's: its new number, out of the program's way; -errno when there is none */
+int runtime_pollertake(int fd); /* its new number, out of the program's way and the runtime's; -errno: there is none, it is closed */
 void runtime_pollergive(int fd); /* closed, unless the program took its number */
 int runtime_pollermove(int fd); /* the program wants the number of one that it owns; 0 or -errno */
 

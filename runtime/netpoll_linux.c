@@ -13,12 +13,18 @@
  * in passing by another m must not take the break away from the one that sleeps.
  *
  * Our two descriptors are numbered high, since programs expect low numbers
- * for their own. The program cannot close them (to it they are not open),
- * and where it takes one's number by dup2 ours moves away first.
+ * for their own, and so is what runtime_pollertake is given (pidfds). The program
+ * cannot close them (to it they are not open). Where it takes the number of
+ * one of our two by dup2, ours moves away first; a pidfd is gone then, so
+ * who has it closes it with the lock held, if it is still ours.
  *
- * So is what runtime_pollertake is given (pidfds); polldesc's `ours' says whose the
- * number is. Where the program takes that one, ours is gone: whoever has it
- * must not close it then, and so closes it with the lock held.
+ * Whose a number is, its polldesc says (ours). We take one with the polldesc's lock
+ * held, so that a close that went past ours is seen (closing), or is over:
+ *
+ *   take (claim)                     close, dup2
+ *   1 lock; closing? the next one    1 lock; ours? EBADF (dup2: make way)
+ *   2 dup to just that number        2 closing = true; unlock
+ *   3 ours = true; unlock            3 the kernel's close; closing = false
  */
 #include "netpoll.h"
 
@@ -46,32 +52,85 @@ bool runtime_pollerinited(void)
 	return load_acq(&epoll) != 0;
 }
 
-/* fd with a number out of the program's way, or -errno where there is none, and fd stays. */
-static int movehigh(int fd)
+/* The numbers from which on the program is not in the way; low: there are none. */
+static int top(int low)
 {
 	struct rlimit r = {HighFds, HighFds};
-	long high;
+	int high;
 
 	arch_syscall3(SYS_getrlimit, RLIMIT_NOFILE, (long)&r, 0);
-	high = r.rlim_cur < HighFds ? (long)r.rlim_cur : HighFds;
-	high = arch_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high > 2 * Reserve ? high - Reserve : 3);
-	if (high >= 0)
-		arch_syscall3(SYS_close, fd, 0, 0);
-	return (int)high;
+	high = r.rlim_cur < HighFds ? (int)r.rlim_cur : HighFds;
+	return high > 2 * Reserve ? high - Reserve : low;
 }
 
+/* fd with that number, which becomes ours, or another, which does not; 0: its number is being closed. */
+static int take(struct polldesc *pd, int fd, int at)
+{
+	int to = 0;
+
+	runtime_lock(&pd->lock);
+	if (!pd->closing)
+		to = (int)arch_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
+	if (to == at) {
+		store_rlx(&pd->ours, true);
+		store_rel(&pd->registered, false);
+	}
+	runtime_unlock(&pd->lock);
+	return to;
+}
+
+/* fd with a number from at on, which is ours; or -errno. */
+static int claim(int fd, int at)
+{
+	for (;;) {
+		struct polldesc *pd = runtime_polldesc(at, true);
+		int to = pd ? take(pd, fd, at) : -EMFILE;
+
+		if (to == at || to < 0)
+			return to;
+		if (to)
+			arch_syscall3(SYS_close, to, 0, 0);
+		at = to ? to : at + 1;
+	}
+}
+
+static void disown(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, false);
+
+	if (!pd)
+		return;
+	runtime_lock(&pd->lock);
+	store_rlx(&pd->ours, false);
+	runtime_unlock(&pd->lock);
+}
+
+/* One of our two, which has to have a number, if it is the one that it has. */
 static int high(int fd)
 {
-	int to = movehigh(fd);
+	struct polldesc *pd;
+	int to = claim(fd, top(3));
 
-	return to < 0 ? fd : to;
+	if (to >= 0) {
+		arch_syscall3(SYS_close, fd, 0, 0);
+		return to;
+	}
+	if ((pd = runtime_polldesc(fd, true)))
+		store_rlx(&pd->ours, true);
+	return fd;
 }
 
 static int ctl(int op, int fd, uint32_t events, void *data)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = data};
+	int32_t at;
+	int r;
 
-	return (int)arch_syscall6(SYS_epoll_ctl, load_acq(&epoll) - 1, op, fd, (long)&ev, 0, 0);
+	do {
+		at = load_acq(&epoll);
+		r = (int)arch_syscall6(SYS_epoll_ctl, at - 1, op, fd, (long)&ev, 0, 0);
+	} while (unlikely(at != load_acq(&epoll)));
+	return r;
 }
 
 static int init(void)
@@ -119,9 +178,8 @@ void runtime_pollerdel(int fd)
 	ctl(EPOLL_CTL_DEL, fd, 0, NULL);
 }
 
-static long wait(struct epoll_event *ev, int n, int64_t ns)
+static long wait(int ep, struct epoll_event *ev, int n, int64_t ns)
 {
-	int ep = load_acq(&epoll) - 1;
 	struct timespec ts;
 	long r;
 
@@ -162,10 +220,11 @@ static struct pollevent translate(const struct epoll_event *e)
 int runtime_pollerwait(struct pollevent *out, int n, int64_t ns)
 {
 	struct epoll_event ev[Batch];
-	long got = wait(ev, n < Batch ? n : Batch, ns);
+	int32_t at = load_acq(&epoll);
+	long got = wait(at - 1, ev, n < Batch ? n : Batch, ns);
 	int k = 0;
 
-	if (unlikely(got == -EBADF || got == -EINVAL))
+	if (unlikely((got == -EBADF || got == -EINVAL) && at == load_acq(&epoll)))
 		runtime_fatal("the netpoller's descriptor was closed by a system call past libc");
 	for (long i = 0; i < got; i++) {
 		if (ev[i].data.ptr)
@@ -184,36 +243,20 @@ void runtime_pollerbreak(void)
 		arch_syscall3(SYS_write, load_acq(&breakfd) - 1, (long)&one, sizeof one);
 }
 
-static bool isours(int fd)
+bool runtime_pollerowns(int fd)
 {
 	struct polldesc *pd = runtime_polldesc(fd, false);
 
 	return pd && load_rlx(&pd->ours);
 }
 
-bool runtime_pollerowns(int fd)
-{
-	return runtime_pollerinited() &&
-	       (fd == load_rlx(&epoll) - 1 || fd == load_rlx(&breakfd) - 1 || isours(fd));
-}
-
 int runtime_pollertake(int fd)
 {
 	int to = runtime_pollerinit();
-	struct polldesc *pd = NULL;
 
-	if (to == 0 && (to = movehigh(fd)) >= 0)
-		fd = to;
-	if (to >= 0)
-		pd = runtime_polldesc(to, true);
-	if (!pd) {
-		arch_syscall3(SYS_close, fd, 0, 0);
-		return to < 0 ? to : -EMFILE;
-	}
-	runtime_pollfresh(pd);
-	runtime_lock(&pd->lock);
-	store_rlx(&pd->ours, true);
-	runtime_unlock(&pd->lock);
+	if (to == 0)
+		to = claim(fd, top(3));
+	arch_syscall3(SYS_close, fd, 0, 0);
 	return to;
 }
 
@@ -232,40 +275,31 @@ void runtime_pollergive(int fd)
 	runtime_unlock(&pd->lock);
 }
 
-/* The program takes that number. */
-static void disown(int fd)
-{
-	struct polldesc *pd = runtime_polldesc(fd, false);
-
-	runtime_lock(&pd->lock);
-	store_rlx(&pd->ours, false);
-	runtime_unlock(&pd->lock);
-}
-
-/* An m that sleeps on the old number goes on with the open file, which stays the same. */
+/*
+ * Ours at fd makes way. An m that sleeps on the old number of the instance goes on with the
+ * open file, which stays the same.
+ */
 int runtime_pollermove(int fd)
 {
-	int32_t *which = fd == load_rlx(&epoll) - 1 ? &epoll : &breakfd;
-	long to;
+	int32_t *which;
+	int to = 0;
 
-	if (isours(fd))
-		return disown(fd), 0;
 	runtime_lock(&lock);
-	to = arch_syscall3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+	which = fd == epoll - 1 ? &epoll : fd == breakfd - 1 ? &breakfd : NULL;
+	if (which && (to = claim(fd, top(3))) < 0)
+		to = claim(fd, 3);
+	if (which && to >= 0)
+		store_rel(which, to + 1);
 	if (to >= 0)
-		store_rel(which, (int32_t)to + 1);
+		disown(fd);
 	runtime_unlock(&lock);
-	return to < 0 ? (int)to : 0;
+	return to < 0 ? to : 0;
 }
 
-/* The instance is the parent's too: leave it to the parent. */
+/* The instance is the parent's too: leave it to the parent. What is ours is closed already. */
 void runtime_pollerfork(void)
 {
-	if (!runtime_pollerinited())
-		return;
-	arch_syscall3(SYS_close, epoll - 1, 0, 0);
-	arch_syscall3(SYS_close, breakfd - 1, 0, 0);
+	lock.key = 0;
 	epoll = breakfd = 0;
 	breaking = 0;
-	lock.key = 0;
 }

@@ -455,6 +455,10 @@ uint32_t runtime_pollclose(struct polldesc *pd, int fd)
 	uint32_t which;
 
 	runtime_lock(&pd->lock);
+	if (unlikely(pd->ours)) {
+		runtime_unlock(&pd->lock);
+		return 0;
+	}
 	if (++pd->closes == 0)
 		pd->closes = 1;
 	pd->closing = which = pd->closes;
