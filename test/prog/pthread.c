@@ -528,10 +528,12 @@ static void cancel(void)
 /* ---- what must reach every thread ---- */
 
 static bool stop;
+static go_waitgroup keeping;
 
 static void keeps_m(void *arg)
 {
 	go_lock_os_thread();
+	go_waitgroup_done(&keeping);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		go_sleep(100000);
 	go_waitgroup_done(&wg);
@@ -582,11 +584,12 @@ static void set_uid(void)
 	pthread_t t[3];
 
 	go_waitgroup_add(&wg, 20);
+	go_waitgroup_add(&keeping, 20);
 	for (int i = 0; i < 20; i++)
 		go(keeps_m, NULL);
 	for (int i = 0; i < 3; i++)
 		CHECK(pthread_create(&t[i], NULL, idle_thread, NULL) == 0);
-	go_sleep(10 * MS);
+	go_waitgroup_wait(&keeping);
 	CHECK(setgid(12345) == 0);
 	CHECK(setuid(12346) == 0);
 	CHECK(setuid(0) == -1 && errno == EPERM);
