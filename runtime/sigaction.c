@@ -20,6 +20,10 @@
  * (faults, SIGQUIT) stand where the program has set nothing, and are reported to it
  * as SIG_DFL; what it sets wins, SIG_DFL too. SIGURG's is always ours
  * (sched/preempt.c), and calls the program's when the signal is not from us.
+ *
+ * Where a handler gives way to SIG_DFL, the kernel keeps ours (lapsed) until the signal
+ * comes: what sigroute.c sent to some thread may be on its way there, and would
+ * end a program that has had its one signal.
  */
 #include "signals.h"
 
@@ -49,6 +53,7 @@ struct ksigaction {
 struct action {
 	uint32_t seq; /* atomic */
 	bool set;     /* by the program; else it is the kernel's or the runtime's */
+	bool lapsed;  /* under lock; SIG_DFL to the program, ours to the kernel */
 	struct sigaction sa;
 };
 static struct action actions[_NSIG] bigbss;
@@ -215,19 +220,40 @@ static void inherited(int sig, struct sigaction *old)
 
 enum { KernelFlags = SA_NOCLDSTOP | SA_NOCLDWAIT | SA_ONSTACK | SA_RESTART | SA_NODEFER };
 
-/* SA_RESETHAND is done by us: a signal may be sent on to another thread first. */
-static long installfor(int sig, const struct sigaction *sa)
+/* The kernel's one handler for all of the program's. SA_RESETHAND is done by us: it may be sent on first. */
+static long installours(int sig, const struct sigaction *sa)
 {
-	unsigned long flags = (unsigned long)(sa->sa_flags & KernelFlags);
+	return install(sig, (void *)runtime_sighandler, *(const uint64_t *)&sa->sa_mask & ~sigbit(SIGURG),
+		       (unsigned long)(sa->sa_flags & KernelFlags) | SA_SIGINFO);
+}
+
+static long giveto(int sig, void *fn, const struct sigaction *sa)
+{
+	return install(sig, fn, *(const uint64_t *)&sa->sa_mask, (unsigned long)(sa->sa_flags & KernelFlags));
+}
+
+/* Its handler is no more. Where the default is to do nothing, what is on its way does no harm. */
+static long lapse(int sig, const struct sigaction *sa)
+{
+	struct sigaction ours = {.sa_flags = sa->sa_flags | SA_ONSTACK | SA_RESTART};
+
+	if (sig == SIGCHLD || sig == SIGCONT || sig == SIGWINCH || sig == SIGURG)
+		return giveto(sig, (void *)SIG_DFL, sa);
+	actions[sig].lapsed = true;
+	return installours(sig, &ours);
+}
+
+static long installfor(int sig, const struct sigaction *sa, const struct sigaction *was)
+{
 	void *fn = (void *)(uintptr_t)sa->sa_handler;
+	bool lapsed = actions[sig].lapsed || ishandler((void *)(uintptr_t)was->sa_handler);
 
 	if (sig == SIGURG)
 		return runtime_preemptinit(), 0;
-	if (ishandler(fn))
-		return install(sig, (void *)runtime_sighandler,
-			       *(const uint64_t *)&sa->sa_mask & ~sigbit(SIGURG),
-			       flags | SA_SIGINFO);
-	return install(sig, fn, *(const uint64_t *)&sa->sa_mask, flags);
+	if (fn == (void *)SIG_DFL && lapsed)
+		return lapse(sig, sa);
+	actions[sig].lapsed = false;
+	return ishandler(fn) ? installours(sig, sa) : giveto(sig, fn, sa);
 }
 
 static long setaction(int sig, const struct sigaction *sa, struct sigaction *old)
@@ -241,8 +267,8 @@ static long setaction(int sig, const struct sigaction *sa, struct sigaction *old
 		if (!(sa->sa_flags & SA_RESTART))
 			__eintr_valid_flag = 1;
 		write(&actions[sig], sa);
-		r = installfor(sig, sa);
-	} else if (!(r = installfor(sig, sa))) {
+		r = installfor(sig, sa, &was);
+	} else if (!(r = installfor(sig, sa, &was))) {
 		write(&actions[sig], sa);
 		runtime_forgetsignal(sig);
 	}
@@ -283,12 +309,30 @@ weakseam int sigaction(int sig, const struct sigaction *sa, struct sigaction *ol
 
 /* ---- a handler runs ---- */
 
-static void resethandler(int sig)
+/* SA_RESETHAND: it runs once. False: it is another by now. */
+static bool resethandler(int sig, const struct sigaction *once)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	struct sigaction dfl = {.sa_handler = SIG_DFL, .sa_flags = once->sa_flags & ~(int)SA_RESETHAND};
+	uint64_t mask = lockactions();
+	const struct sigaction *now = &actions[sig].sa;
+	bool same = now->sa_sigaction == once->sa_sigaction && now->sa_flags == once->sa_flags;
 
-	runtime_defaultsig(sig);
-	write(&actions[sig], &dfl);
+	if (same && installfor(sig, &dfl, once) == 0)
+		write(&actions[sig], &dfl);
+	unlockactions(mask);
+	return same;
+}
+
+/* The kernel does what is the default when this handler is done. */
+static void bydefault(int sig)
+{
+	uint64_t mask = lockactions();
+
+	if (actions[sig].lapsed)
+		runtime_defaultsig(sig);
+	actions[sig].lapsed = false;
+	unlockactions(mask);
+	arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
 }
 
 /* On the interrupted g, which may be none of ours. */
@@ -318,10 +362,10 @@ bool runtime_callhandler(int sig, siginfo_t *si, void *uc)
 {
 	struct sigaction sa;
 
-	if (!read(sig, &sa) || !ishandler((void *)(uintptr_t)sa.sa_handler))
-		return false;
-	if (sa.sa_flags & SA_RESETHAND)
-		resethandler(sig);
+	do
+		if (!read(sig, &sa) || !ishandler((void *)(uintptr_t)sa.sa_handler))
+			return false;
+	while (sa.sa_flags & SA_RESETHAND && !resethandler(sig, &sa));
 	call(&sa, sig, si, uc);
 	return true;
 }
@@ -334,7 +378,7 @@ void runtime_sighandler(int sig, siginfo_t *si, void *uc)
 	if (runtime_routesignal(sig, si, uc))
 		return;
 	if (!runtime_callhandler(sig, si, uc) && read(sig, &sa) && sa.sa_handler == SIG_DFL)
-		arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0); /* set while it was on its way */
+		bydefault(sig);
 }
 
 /* ---- a handler is left by a jump ---- */

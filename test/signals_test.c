@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* signals_test.c - signals, masks, abort, SIGQUIT's dump. prog("signals") has the cases. */
+/* signals_test.c - signals, masks, abort, SIGQUIT's dump. prog("signals") and prog("once") have the cases. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 
@@ -22,6 +22,11 @@ Test(signals, storm_of_timers) { everywhere("signals", "storm"); }
 Test(signals, handler_on_the_goroutines_stack) { everywhere("signals", "handler_stack"); }
 Test(signals, interrupted_call) { everywhere("signals", "interrupted"); }
 Test(signals, sigsegv_of_the_program) { everywhere("signals", "own_segv"); }
+Test(signals, handler_that_runs_once) { everywhere("once", "resethand"); }
+Test(signals, handler_that_sets_the_default) { everywhere("once", "set_default"); }
+Test(signals, after_a_handler_the_default) { everywhere("once", "second_is_deadly"); }
+Test(signals, after_a_handler_another) { everywhere("once", "comes_back"); }
+Test(signals, after_a_handler_a_stop) { everywhere("once", "stops"); }
 Test(signals, sigquit_of_the_program) { everywhere("signals", "quits_handled"); }
 
 Test(signals, abort)
