@@ -71,7 +71,7 @@ Test(faults, traceback_none)
 
 Test(faults, traceback_all)
 {
-	struct run r = run("GOTRACEBACK=all", prog("faults"), "null_other");
+	struct run r = run("GOTRACEBACK=all", prog("faults"), "null_parked");
 
 	cr_expect_eq(r.status, 2);
 	cr_expect_not_null(strstr(r.err, "goroutine 1 [sync.WaitGroup.Wait]:\n"), "%s", r.err);

@@ -30,6 +30,13 @@ static void dereferences(void *arg)
 static void null_main(void) { dereferences(NULL); }
 static void null_other(void) { in_goroutine(dereferences); }
 
+/* On one p main has parked when the other runs. */
+static void null_parked(void)
+{
+	go_maxprocs(1);
+	null_other();
+}
+
 static void calls_null(void)
 {
 	void (*volatile fn)(void) = NULL;
@@ -184,6 +191,7 @@ static void overflow_libc(void) { in_goroutine(printing); }
 const struct testcase cases[] = {
 	{"null_main", null_main},
 	{"null_other", null_other},
+	{"null_parked", null_parked},
 	{"calls_null", calls_null},
 	{"divide", divide},
 	{"illegal", illegal},
