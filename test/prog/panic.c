@@ -269,6 +269,7 @@ static void parked(void *arg)
 
 static void with_others(void)
 {
+	go_maxprocs(1); /* else it might still run when main panics */
 	go(parked, "sleeper");
 	go_sleep(MS);
 	go_panic("all shown");

@@ -486,6 +486,7 @@ static void sleeps(void *arg)
 /* A dump is asked for while some are parked, some sleep and main runs. */
 static void quits(void)
 {
+	go_maxprocs(1); /* main runs when the others have parked, and they when it has */
 	go_mutex_lock(&gate);
 	go_waitgroup_add(&wg, 3);
 	go(parks, "a");
@@ -497,16 +498,23 @@ static void quits(void)
 	go_sleep(1000 * MS);
 }
 
+static void says_ready(void *arg)
+{
+	(void)arg;
+	print("ready\n");
+}
+
 /* Everything is asleep, so that a thread without a goroutine takes the signal. */
 static void quits_idle(void)
 {
+	go_maxprocs(1);
 	go_mutex_lock(&gate);
 	go_waitgroup_add(&wg, 3);
 	go(parks, "a");
 	go(parks, "b");
 	go(sleeps, NULL);
 	go_waitgroup_wait(&wg);
-	print("ready\n");
+	go(says_ready, NULL);
 	go_sleep(10 * 1000 * MS);
 }
 
