@@ -8,7 +8,7 @@
 #include <go.h>
 #include <stdio.h>
 
-enum { Workers = 4, Jobs = 20, Ms = 1000000 };
+enum { Workers = 4, Jobs = 20, Ms = 1000000, Patience = 1000 * Ms };
 
 struct result {
 	int job, worker;
@@ -49,7 +49,7 @@ int main(void)
 		go(work, (void *)i);
 	go(hand_out, NULL);
 	while (done < Jobs) {
-		switch (chan_select_timeout(200 * INT64_C(1) * Ms, case_recv(results, &r))) {
+		switch (chan_select_timeout(Patience, case_recv(results, &r))) {
 		case 0:
 			done++;
 			sum += r.square;
