@@ -4,14 +4,6 @@
 
 static go_waitgroup wg;
 
-/* Goroutines that were started before this are parked, or done. */
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		go_sched();
-	go_sleep(5 * MS);
-}
-
 /* ---- unbuffered ---- */
 
 struct meet {
@@ -44,25 +36,25 @@ static void unbuffered(void)
 	CHECK(!chan_trysend(m.c, 1));
 	CHECK(!chan_tryrecv(m.c, &v) && v == -1);
 	go(sends7, &m);
-	settle();
+	let_park();
 	CHECK(!__atomic_load_n(&m.done, __ATOMIC_SEQ_CST));
 	CHECK(chan_len(m.c) == 0);
 	CHECK(chan_recv(m.c) == 7);
-	settle();
+	let_park();
 	CHECK(__atomic_load_n(&m.done, __ATOMIC_SEQ_CST));
 
 	m.done = false;
 	go(receives7, &m);
-	settle();
+	let_park();
 	CHECK(!__atomic_load_n(&m.done, __ATOMIC_SEQ_CST));
 	CHECK(chan_trysend(m.c, 7));
-	settle();
+	let_park();
 	CHECK(__atomic_load_n(&m.done, __ATOMIC_SEQ_CST));
 
 	go(sends7, &m);
-	settle();
+	let_park();
 	CHECK(chan_tryrecv(m.c, &v) && v == 7);
-	settle();
+	let_park();
 	chan_free(m.c);
 }
 
@@ -143,7 +135,7 @@ static void fifo(void)
 		go_waitgroup_add(&wg, N);
 		for (intptr_t i = 0; i < N; i++) {
 			go(sendsturn, (void *)i);
-			go_sleep(MS); /* it parks, or has sent */
+			let_park(); /* it parks, or has sent */
 		}
 		for (int i = 0; i < N; i++)
 			CHECK(chan_recv(queue) == i);
@@ -152,7 +144,7 @@ static void fifo(void)
 		go_waitgroup_add(&wg, N);
 		for (int i = 0; i < N; i++) {
 			go(receivesturn, &got[i]);
-			go_sleep(MS);
+			let_park();
 		}
 		for (int i = 0; i < N; i++)
 			chan_send(queue, i + 1000);
@@ -285,7 +277,7 @@ static void close_wakes(void)
 		go_waitgroup_add(&wg, 1000);
 		for (int i = 0; i < 1000; i++)
 			go(waitsforclose, c);
-		settle();
+		let_park();
 		chan_close(c);
 		go_waitgroup_wait(&wg);
 		chan_free(c);
@@ -320,7 +312,7 @@ static void null(void)
 	chan_free(c);
 	go(meetsnull, &there[0]);
 	go(takesnull, &there[1]);
-	settle();
+	let_park();
 	CHECK(there[0] && there[1]);
 }
 
@@ -350,7 +342,7 @@ static void closeundersender(void)
 {
 	chan(int) c = chan_make(int, 0);
 	go(sends, c);
-	settle();
+	let_park();
 	chan_close(c);
 	go_sleep(1000 * MS);
 }
@@ -360,7 +352,7 @@ static void closeunderfull(void)
 	chan(int) c = chan_make(int, 1);
 	chan_send(c, 0);
 	go(sends, c);
-	settle();
+	let_park();
 	chan_close(c);
 	go_sleep(1000 * MS);
 }
@@ -409,7 +401,7 @@ static void deadlock(void)
 	go(receives, NULL);
 	go(receives, c);
 	go(sends, NULL);
-	settle();
+	let_park();
 	CHECK(chan_trysend(c, 1));
 	chan_send(c, 1);
 }

@@ -58,6 +58,15 @@ __attribute__((unused)) static void yield(int n)
 		go_sched();
 }
 
+/* Until the others have parked, where they will: on one p they run before we do again. */
+__attribute__((unused)) static void let_park(void)
+{
+	int n = go_maxprocs(1);
+
+	yield(10);
+	go_maxprocs(n);
+}
+
 /* Until the number of goroutines is n again: the last act of one is not visible otherwise. */
 __attribute__((unused)) static void wait_for_goroutines(int n)
 {
