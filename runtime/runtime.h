@@ -203,7 +203,7 @@ struct rawcall {
 	uint32_t busy; /* atomic; a sender has it, or its thread */
 	long nr;       /* atomic; released by the sender, NoCall while the rest changes */
 	uintptr_t arg[6], sp, pc;
-	int64_t since;	 /* when it was seen first */
+	int64_t since;	 /* when it was seen last */
 	int64_t elapsed; /* its m's: for how long the call that is made again had waited */
 };
 enum { NoCall = -1 };

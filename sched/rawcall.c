@@ -15,8 +15,9 @@
  *   arguments, sp and pc of a thread that is blocked in a call (rawlook.c). It leaves them in
  *   m->raw, and when the handler finds the same arguments, sp and pc, it makes
  *   the same call again. A time-out that the kernel does not count down itself
- *   is shortened by the time since the call was first seen: it ends late by the
- *   slice at most, never early.
+ *   is shortened by the time since the call was seen: it ends late by what it had
+ *   waited before, never early. (Of two calls alike it cannot be told which was seen
+ *   before: only the last look counts.)
  *
  * Nothing else is interrupted. For a signal that ended any other call, one entered after the
  * look, could not be made good: the number is lost, and the program would see EINTR though it had no

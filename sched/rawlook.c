@@ -60,17 +60,9 @@ static bool parse(const char *s, struct rawcall *r)
 	return true;
 }
 
-static bool samecall(const struct rawcall *a, const struct rawcall *b)
-{
-	return a->nr == b->nr && a->sp == b->sp && a->pc == b->pc &&
-	       memcmp(a->arg, b->arg, sizeof a->arg) == 0;
-}
-
 /* A call was seen, at now: it is left in r. */
 static void leave(struct rawcall *r, const struct rawcall *seen, int64_t now)
 {
-	if (samecall(seen, r))
-		return;
 	store(&r->nr, NoCall);
 	memcpy(r->arg, seen->arg, sizeof r->arg);
 	r->sp = seen->sp;
