@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch_amd64.h"
 #include "atomic.h"
 #include "symtab.h"
 
@@ -114,19 +115,17 @@ static bool isours(const unsigned char *img, size_t size)
 
 static const unsigned char *mapfile(size_t *n)
 {
-	long fd = syscall(SYS_openat, (long)AT_FDCWD, "/proc/self/exe",
-		(long)(O_RDONLY | O_CLOEXEC));
+	long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/exe", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	long end, p = -1;
 
 	if (fd < 0)
 		return NULL;
-	end = syscall(SYS_lseek, fd, 0L, (long)SEEK_END);
+	end = arch_syscall3(SYS_lseek, fd, 0, SEEK_END);
 	if (end > 0)
-		p = syscall(
-			SYS_mmap, 0L, end, (long)PROT_READ, (long)MAP_PRIVATE, fd, 0L);
-	syscall(SYS_close, fd);
-	*n = end;
-	return p == -1 ? NULL : (const unsigned char *)p;
+		p = arch_syscall6(SYS_mmap, 0, end, PROT_READ, MAP_PRIVATE, fd, 0);
+	arch_syscall3(SYS_close, fd, 0, 0);
+	*n = (size_t)end;
+	return p < 0 && p > -4096 ? NULL : (const unsigned char *)p;
 }
 
 /* The mapped file; NULL when there is none of use. A file that could not be opened is tried again. */
@@ -140,7 +139,7 @@ static const unsigned char *getimage(size_t *n)
 			return NULL;
 		store_rlx(&imagesize, *n);
 		if (!cas(&image, NULL, isours(img, *n) ? img : MAP_FAILED))
-			syscall(SYS_munmap, (long)img, (long)*n);
+			arch_syscall3(SYS_munmap, (long)img, (long)*n, 0);
 		img = load_acq(&image);
 	}
 	*n = load_rlx(&imagesize);
