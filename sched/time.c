@@ -39,6 +39,7 @@
  *
  *   adder                         sleeper
  *   store timer0when              store sleeper.until
+ *   fence                         (the store is one)
  *   load sleeper.until            load every timer0when
  *   wake it if later than ours    sleep no longer than the earliest
  *
@@ -92,7 +93,7 @@ static inline void place(p *pp, uint32_t i, struct timerent e)
 	if (!issleep(e))
 		timerof(e)->slot = i + 1;
 	if (i == 0)
-		store(&pp->timer0when, e.when);
+		store_rel(&pp->timer0when, e.when);
 }
 
 static void siftup(p *pp, uint32_t i, struct timerent e)
@@ -192,7 +193,7 @@ static void removeat(p *pp, uint32_t i)
 		timerof(e)->slot = 0;
 	if (i == pp->ntimers) {
 		if (i == 0)
-			store(&pp->timer0when, INT64_C(0));
+			store_rel(&pp->timer0when, INT64_C(0));
 	} else if (i > 0 && last.when < pp->timers[(i - 1) / 4].when) {
 		siftup(pp, i, last);
 	} else {
@@ -213,8 +214,10 @@ static inline void add(struct timerent e)
 	first = pp->ntimers == 0 || e.when < pp->timers[0].when;
 	insert(pp, e);
 	runtime_unlock(&pp->timerlock);
-	if (first)
+	if (first) {
+		fence(); /* timer0when, then sleeper.until */
 		runtime_timerwake(e.when);
+	}
 }
 
 /* t->fn(t) at about when; on an m with a p. t is on no heap. */
@@ -484,11 +487,11 @@ bool runtime_idlesleep(int64_t until, struct glist *l)
 	if (load_rlx(&sleeper.fired) >= CoalesceMin)
 		dense = runtime_nanotime() + coalesce(load_rlx(&sleeper.fired));
 	store_rlx(&sleeper.fired, 0u);
+	key = load(&sleeper.key); /* before polls: the poller is made, then key changes */
 	store(&sleeper.polls, runtime_pollerinited());
 	do {
 		int64_t next;
 
-		key = load(&sleeper.key);
 		store(&sleeper.until, until);
 		next = runtime_nexttimer();
 		if (next && next < until)
