@@ -56,7 +56,7 @@ void runtime_forkallgs(void)
 
 	s->gflock.key = 0;
 	s->gfree = NULL;
-	s->ngfree = s->ngfreebig = 0;
+	s->ngfree = s->ntrimmed = s->ngfreebig = 0;
 	all.v = NULL;
 	all.n = all.cap = 0;
 }

@@ -123,6 +123,8 @@ static noinline void gfrefill(p *pp)
 	runtime_lock(&s->gflock);
 	n = s->ngfree < GfreeMax / 2 ? s->ngfree : GfreeMax / 2;
 	store_rlx(&s->ngfree, s->ngfree - n);
+	if (s->ntrimmed > s->ngfree)
+		s->ntrimmed = s->ngfree;
 	memcpy(pp->gfree, s->gfree + s->ngfree, (size_t)n * sizeof *pp->gfree);
 	store_rlx(&pp->ngfree, n);
 	runtime_unlock(&s->gflock);
@@ -153,15 +155,15 @@ void runtime_gfscavenge(void)
 {
 	enum { Batch = 64 };
 	struct sched *s = &runtime_sched;
-	int n = 0;
 
 	runtime_lock(&s->gflock);
-	for (int32_t i = 0; i < s->ngfree && n < Batch; i++)
-		if (!s->gfree[i]->trimmed) {
-			runtime_stacktrim(s->gfree[i]);
-			s->gfree[i]->trimmed = true;
-			n++;
-		}
+	for (int n = 0; s->ntrimmed < s->ngfree && n < Batch; n++) {
+		g *gp = s->gfree[s->ntrimmed++];
+
+		if (!gp->trimmed)
+			runtime_stacktrim(gp);
+		gp->trimmed = true;
+	}
 	runtime_unlock(&s->gflock);
 }
 

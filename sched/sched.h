@@ -28,6 +28,7 @@ struct sched {
 	mutex gflock; /* the global free gs and allgs */
 	g **gfree;    /* ngfree of them, room for all on allgs */
 	int32_t ngfree;
+	int32_t ntrimmed; /* so many of the oldest were looked at by gfscavenge */
 	int32_t ngfreebig; /* atomic; dead gs with other stacks, see stack.c */
 
 	uint32_t gcwaiting; /* atomic; somebody wants the world stopped */

@@ -71,17 +71,19 @@ void runtime_readyforeign(g *gp)
 	struct sched *s = &runtime_sched;
 	p *pp = NULL;
 	m *mp = NULL;
+	bool idle;
 
 	runtime_lock(&s->lock);
 	store_rlx(&gp->status, Grunnable);
 	runtime_globrunqput(gp);
-	if (s->npidle && (mp = runtime_mget()))
+	idle = s->npidle;
+	if (idle && (mp = runtime_mget()))
 		pp = runtime_pidleget();
 	runtime_unlock(&s->lock);
 	if (mp) {
 		mp->nextp = pp;
 		runtime_notewakeup(&mp->park);
-	} else {
+	} else if (idle) {
 		store(&s->newmfailed, true);
 		runtime_sysmonwake();
 	}
