@@ -29,7 +29,7 @@
  * posix_spawn (spawn.c) does the same. vforking counts twos, for a child may vfork
  * again; 1 says that the p was let go. Of a thread of the program's own vfork is fork.
  */
-#include "runtime.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -89,7 +89,7 @@ static uint64_t sigmask(int how, uint64_t mask)
 /* Nothing interrupts from here on, and the list of threads is ours. The mask of before. */
 static uint64_t hold(void)
 {
-	uint64_t mask = sigmask(SIG_BLOCK, ~(UINT64_C(7) << 31));
+	uint64_t mask = sigmask(SIG_BLOCK, ~LibcSignals);
 
 	runtime_forklockthreads();
 	sigmask(SIG_BLOCK, ~UINT64_C(0));
@@ -154,6 +154,7 @@ static long forkworld(g *gp)
 		runtime_forkstart();
 	} else {
 		runtime_forkunlockthreads();
+		sigmask(SIG_SETMASK, ~LibcSignals); /* a setuid may wait for us, with locks that the world needs */
 		runtime_starttheworld(load_rlx(&runtime_gomaxprocs));
 	}
 	sigmask(SIG_SETMASK, mask);

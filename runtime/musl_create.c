@@ -36,7 +36,7 @@ static void *threadstart(void *arg)
  */
 int runtime_newosproc(m *mp)
 {
-	uint64_t all = ~(UINT64_C(7) << 31), old;
+	uint64_t all = ~LibcSignals, old;
 	pthread_attr_t attr;
 	pthread_t t;
 	int r;

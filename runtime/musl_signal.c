@@ -113,24 +113,23 @@ weakseam _Noreturn void abort(void)
  */
 weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	static const uint64_t reserved = UINT64_C(7) << 31; /* 32 to 34, musl's own: __synccall waits for each thread */
 	g *gp = goroutine();
 	uint64_t was, now, arg = set ? *(const uint64_t *)set : 0;
 	int r;
 
 	if (set && (unsigned)how > SIG_SETMASK)
 		return EINVAL;
-	now = getg() ? arg & ~(sigbit(SIGURG) | reserved) : arg;
+	now = getg() ? arg & ~(sigbit(SIGURG) | LibcSignals) : arg;
 	r = (int)-arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&now : 0, (long)&was, 8, 0, 0);
 	if (r)
 		return r;
 	if (gp)
 		was |= gp->sigmask & sigbit(SIGURG);
 	if (old)
-		*(uint64_t *)old = was & ~reserved;
+		*(uint64_t *)old = was & ~LibcSignals;
 	if (!set || !gp || gp->handling)
 		return 0;
-	now = (how == SIG_BLOCK ? was | arg : how == SIG_UNBLOCK ? was & ~arg : arg) & ~reserved;
+	now = (how == SIG_BLOCK ? was | arg : how == SIG_UNBLOCK ? was & ~arg : arg) & ~LibcSignals;
 	runtime_recordmask(gp, now);
 	if (gp == runtime_maing && now != was)
 		runtime_maskidle();

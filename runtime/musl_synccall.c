@@ -109,7 +109,7 @@ static void letgo(struct caught *list)
 static void syncothers(g *gp, void (*func)(void *), void *arg)
 {
 	struct block *first = gp ? (struct block *)gp->m->g0->sched.tp : self();
-	uint64_t all = ~UINT64_C(0), app = ~(UINT64_C(7) << 31), old;
+	uint64_t all = ~UINT64_C(0), app = ~LibcSignals, old;
 	struct caught *list = NULL;
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&app, (long)&old, 8, 0, 0);

@@ -13,6 +13,7 @@
  * moments and nothing else is taken under it; it comes after sched.gflock.
  */
 #include "musl.h"
+#include "signals.h"
 
 #include <string.h>
 #include <threads.h>
@@ -132,7 +133,7 @@ weakseam int pthread_key_create(pthread_key_t *k, destructor d)
 /* The key in the tables of libc's threads, ms among them; on g0 or on a thread of the program's own. */
 static void forgetthreads(void *key)
 {
-	uint64_t app = ~(UINT64_C(7) << 31), old;
+	uint64_t app = ~LibcSignals, old;
 	struct block *b = self();
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&app, (long)&old, 8, 0, 0);

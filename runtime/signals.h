@@ -22,6 +22,7 @@ void runtime_idlemask(m *mp); /* this m goes idle */
 void runtime_maskidle(void);  /* the main goroutine's mask has changed */
 void runtime_remask(ucontext_t *uc); /* SIGURG's handler: what maskidle asked for */
 static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
+#define LibcSignals (UINT64_C(7) << 31) /* 32 to 34, never the program's: __synccall waits for each thread */
 
 /* ---- runtime/sigaction.c ---- */
 bool runtime_handlessignals(void);
