@@ -15,9 +15,12 @@
 #define G_HANDLING 40
 #define G_SIGMASK 80
 #define G_SIGPENDING 160
+#define G_DEFERS 216
+#define G_TRYING 224
+#define G_PANICS 232
 #define M_G0 0
 #define M_G0STORE 8
-#define M_SIGMASK 352
+#define M_SIGMASK 376
 
 #define SYS_VFORK 58
 #define SYS_GETRLIMIT 97

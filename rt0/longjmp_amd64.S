@@ -23,6 +23,19 @@
  * of a handler of the program's the runtime is told, on the stack that is jumped
  * to, below its frames: it may have to park there.
  */
+	/* Forget the records of a list that are in the frames which are left; clobbers rdx. */
+	.macro	forget list
+	mov	\list(%rax), %rdx
+3:	cmp	%rcx, %rdx
+	jae	4f
+	cmp	G_STACKLO(%rax), %rdx
+	jb	4f			/* none, or elsewhere */
+	mov	(%rdx), %rdx
+	mov	%rdx, \list(%rax)
+	jmp	3b
+4:
+	.endm
+
 	.globl	longjmp, _longjmp
 	.type	longjmp, @function
 	.type	_longjmp, @function
@@ -36,6 +49,12 @@ _longjmp:
 	jz	1f			/* not a thread of ours */
 	cmpq	$0, G_HANDLING(%rax)
 	jne	2f
+5:	mov	JMP_RSP(%rdi), %rcx
+	cmp	G_STACKHI(%rax), %rcx
+	ja	1f			/* to a stack of the program's own */
+	forget	G_DEFERS
+	forget	G_TRYING
+	forget	G_PANICS
 1:	xor	%eax, %eax
 	cmp	$1, %esi
 	adc	%esi, %eax		/* val, or 1 for 0 */
@@ -56,7 +75,9 @@ _longjmp:
 	call	runtime_leavehandlers
 	mov	%rbx, %rdi
 	mov	%r12d, %esi
-	jmp	1b
+	mov	runtime_g@gottpoff(%rip), %rax
+	mov	%fs:(%rax), %rax
+	jmp	5b
 	.cfi_endproc
 	.size	longjmp, . - longjmp
 	.size	_longjmp, . - _longjmp

@@ -59,5 +59,7 @@ seam _Noreturn void exit(int status)
 		_fini();
 	if (__stdio_exit)
 		__stdio_exit();
+	while (load(&runtime_dying)) /* a panic or fatal error is being told: the end is its */
+		runtime_usleep(1000000);
 	_Exit(status);
 }

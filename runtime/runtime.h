@@ -157,16 +157,24 @@ struct g {
 	bool receiving;	     /* in the system call that sends itself a signal which is pending */
 	bool sigwaits;	     /* atomic; in a call that waits for signals which it blocks */
 	uint8_t atpoint;     /* atomic; in a cancellation point, see musl_cancel.c */
+	bool givesway;	     /* its next unlock yields, see sema.c */
+	bool leavesmain;     /* it ends by pthread_exit of main's, not by go_exit */
+	uint32_t leaving;    /* how often it has begun to end; see panic.c */
 	const int32_t *waitword; /* atomic; the word that it waits for in sema.c */
 	void *altstack;	     /* sigaltstack's, NULL: none */
 	size_t altstacksize;
 
-	struct go_deferred *defers;  /* newest first, see sched/panic.c; its own */
+	/* See sched/panic.c; its own. Each record begins with the next older one, which longjmp counts on. */
+	struct go_deferred *defers;  /* newest first */
 	struct trying *trying;	     /* innermost go_try */
 	struct panicking *panics;    /* innermost go_panic */
 	char *panicmsg;		     /* what go_try returned last; kept with the g */
 
 	char name[32];	      /* go_set_name's */
+
+	/* The last wait for a word that sema.c made it wait for, and those in vain before it. */
+	const void *waitedword;
+	int64_t waitedsince, waiteduntil;
 };
 
 /* A list of gs by schedlink, to be queued. */
@@ -443,6 +451,7 @@ bool runtime_stackcanaryok(g *gp);   /* where there is no guard: the word at the
 /* ---- runtime/iocall_linux.c: libc's calls that may block, see io_linux.h ---- */
 long runtime_iocall(long nr, long a, long b, long c, long d, long e, long f); /* on a running goroutine */
 long runtime_ioplaincall(long nr, long a, long b, long c, long d, long e, long f); /* elsewhere */
+void runtime_iosilent(int fd); /* libc has made it, and will close it unheard */
 long runtime_anycall(long nr, long a, long b, long c, long d, long e, long f); /* from anywhere */
 
 /* ---- runtime/musl*.c: all that knows musl ---- */
@@ -534,6 +543,7 @@ bool runtime_watching(void);	 /* it does */
 void runtime_sysmonkick(void);	 /* have it look at once; also from signal handlers */
 void runtime_preemptinit(void);	 /* SIGURG's handler is in place */
 void runtime_preemptm(m *mp);	 /* what it runs is to be preempted now, if it can be */
+void runtime_giveslice(void);	 /* the caller's, if that is used up; it may be in a handler, or no goroutine */
 void runtime_sleeperwake(void);	 /* the m that sleeps until the next timer is to poll */
 
 /* getg for a public call, which may come from a thread that is not ours. */

@@ -11,6 +11,9 @@
  *
  * A panic in a deferred call supersedes the one that ran it: the older one's
  * frames are below the newer's and are left with it.
+ *
+ * Each record begins with the next older one of its kind: longjmp
+ * (rt0/longjmp_amd64.S) drops those in the frames that it leaves.
  */
 #include "sched.h"
 #include "signals.h"
@@ -22,10 +25,11 @@ enum { MaxMessage = 512 };
 
 /* A call of go_try, in its frame. */
 struct trying {
-	struct trying *up;
+	struct trying *up;	   /* first, see above */
 	struct go_deferred *mark;  /* the newest deferred call outside it */
 	struct panicking *panics;  /* the panics outside it */
 	const char *msg;	   /* of the panic that it stopped */
+	uint32_t leaving;	   /* the goroutine's, when it began */
 	jmp_buf env;
 };
 
@@ -34,6 +38,10 @@ struct panicking {
 	struct panicking *older; /* the one whose deferred call panicked */
 	char msg[MaxMessage];
 };
+
+_Static_assert(offsetof(struct trying, up) == 0 && offsetof(struct panicking, older) == 0 &&
+		       offsetof(struct go_deferred, _next) == 0,
+	"longjmp finds the next older record there");
 
 /* ---- defer ---- */
 
@@ -55,20 +63,27 @@ void go_defer_pop(struct go_deferred *d)
 	d->_fn(d->_arg);
 }
 
-/* Run the deferred calls that are newer than mark. */
+/* Run the deferred calls that are newer than mark. A go_try that is newer than one of them is left before it. */
 static void rundefers(struct go_deferred *mark)
 {
 	struct go_deferred *d;
+	g *gp = getg();
 
-	while ((d = getg()->defers) != mark) {
-		getg()->defers = d->_next;
+	while ((d = gp->defers) != mark) {
+		while (gp->trying && gp->trying->mark == d)
+			gp->trying = gp->trying->up;
+		gp->defers = d->_next;
 		d->_fn(d->_arg);
 	}
 }
 
 void runtime_rundefers(void)
 {
+	g *gp = getg();
+
+	gp->leaving++;
 	rundefers(NULL);
+	gp->trying = NULL;
 }
 
 /* ---- recover ---- */
@@ -83,10 +98,19 @@ static const char *keepmsg(g *gp, const char *msg)
 	return memcpy(gp->panicmsg, msg, MaxMessage);
 }
 
+/* A deferred call has panicked that go_exit ran: the panic is stopped, the exit is not. */
+static _Noreturn noinline void leaveon(g *gp)
+{
+	if (gp->leavesmain)
+		runtime_leavemain();
+	go_exit();
+}
+
 const char *go_try(void (*fn)(void *), void *arg)
 {
 	g *gp = runtime_need_g("go_try");
-	struct trying t = {.up = gp->trying, .mark = gp->defers, .panics = gp->panics};
+	struct trying t = {.up = gp->trying, .mark = gp->defers, .panics = gp->panics,
+		.leaving = gp->leaving};
 	bool stopped;
 
 	gp->trying = &t;
@@ -96,6 +120,8 @@ const char *go_try(void (*fn)(void *), void *arg)
 	gp = getg();
 	gp->trying = t.up;
 	gp->panics = t.panics;
+	if (unlikely(gp->leaving != t.leaving))
+		leaveon(gp);
 	return stopped ? t.msg : NULL;
 }
 

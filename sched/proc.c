@@ -85,6 +85,8 @@ static inline void cleang(g *gp)
 	gp->defers = NULL;
 	gp->trying = NULL;
 	gp->panics = NULL;
+	gp->leaving = 0;
+	gp->leavesmain = false;
 	gp->name[0] = 0;
 }
 
@@ -589,6 +591,7 @@ static bool setleft(g *gp, void *unused)
  */
 _Noreturn void runtime_leavemain(void)
 {
+	getg()->leavesmain = true;
 	runtime_rundefers();
 	runtime_tlsend(getg());
 	runtime_watch(); /* it sees when the program's threads have ended */

@@ -12,6 +12,25 @@ Test(defer, runs_however_the_block_is_left) { everywhere("panic", "ways_to_leave
 Test(defer, runs_when_the_goroutine_exits) { everywhere("panic", "exit_runs_them"); }
 Test(defer, exit_passes_a_try) { everywhere("panic", "exit_passes_try"); }
 
+Test(defer, is_skipped_by_longjmp) { everywhere("panic", "jumped_over"); }
+Test(defer, exit_goes_on_after_a_panic) { everywhere("panic", "exit_goes_on"); }
+
+Test(panic, after_longjmp_out_of_a_try)
+{
+	dies("panic", "jumped_over_uncaught", 2, "panic: after the jump\n", "goroutine 1 [running]:");
+}
+
+Test(panic, in_what_exit_runs)
+{
+	dies("panic", "exit_uncaught", 2, "panic: in a deferred call\n", " [running]:");
+}
+
+/* The program does not end before the panic has been told. */
+Test(panic, while_main_returns)
+{
+	dies("panic", "main_returns", 2, "panic: boom\n", "goroutine 2 [running]:", "created by main_returns in goroutine 1");
+}
+
 Test(panic, is_stopped_by_try) { everywhere("panic", "stopped"); }
 Test(panic, nests) { everywhere("panic", "nested"); }
 Test(panic, in_a_deferred_call) { everywhere("panic", "while_panicking"); }

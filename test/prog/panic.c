@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* panic.c - panic, defer, recover, and how a program ends that does not recover. */
+#include <setjmp.h>
+
 #include "prog.h"
 
 static char trail[256];
@@ -285,10 +287,160 @@ static void fault_in_try(void)
 	go_try(fault, NULL);
 }
 
+/* ---- longjmp ---- */
+
+static jmp_buf env;
+static int skipped, kept;
+
+static void inc(void *n) { ++*(int *)n; }
+
+static void clobber(void)
+{
+	volatile char junk[4096];
+
+	for (size_t i = 0; i < sizeof junk; i++)
+		junk[i] = 0x5a;
+}
+
+static void jumps(void *arg)
+{
+	go_defer(inc, &skipped);
+	(void)arg;
+	longjmp(env, 1);
+}
+
+static void panics_after(void *arg)
+{
+	go_defer(inc, &kept);
+	if (!setjmp(env)) {
+		if (arg)
+			go_try(jumps, NULL);
+		else
+			jumps(NULL);
+	}
+	clobber();
+	go_panic("after the jump");
+}
+
+static void exits_after(void *arg)
+{
+	go_waitgroup *wg = arg;
+
+	go_defer((void (*)(void *))go_waitgroup_done, wg);
+	go_defer(inc, &kept);
+	if (!setjmp(env))
+		go_try(jumps, NULL);
+	clobber();
+	go_exit();
+}
+
+static void jumped_over(void)
+{
+	go_waitgroup wg = {0};
+	const char *s;
+
+	for (long i = 0; i < 100; i++) {
+		s = go_try(panics_after, (void *)(i % 2));
+		CHECK(s && !strcmp(s, "after the jump") && skipped == 0 && kept == i + 1);
+	}
+	go_waitgroup_add(&wg, 1);
+	go(exits_after, &wg);
+	go_waitgroup_wait(&wg);
+	CHECK(skipped == 0 && kept == 101);
+}
+
+static void jumped_over_uncaught(void)
+{
+	if (!setjmp(env))
+		go_try(jumps, NULL);
+	clobber();
+	go_panic("after the jump");
+}
+
+/* ---- a panic in what go_exit runs ---- */
+
+static void exits_now(void *arg)
+{
+	(void)arg;
+	go_exit();
+}
+
+static void panics_too(void *arg)
+{
+	(void)arg;
+	go_panic("in a deferred call");
+}
+
+static void exits_in_try(void *arg)
+{
+	go_defer(panics_too, NULL);
+	go_try(exits_now, arg);
+	CHECK(!"here");
+}
+
+/* go_exit has left the inner go_try; the outer one stops the panic and not the exit. */
+static void exit_goes_on_in(void *arg)
+{
+	go_defer(inc, &kept);
+	go_try(exits_in_try, arg);
+	CHECK(!"here");
+}
+
+static void exit_goes_on(void)
+{
+	int n = go_num_goroutine();
+
+	for (int i = 1; i <= 20; i++) {
+		go(exit_goes_on_in, NULL);
+		wait_for_goroutines(n);
+		CHECK(kept == i);
+	}
+}
+
+static void exit_uncaught(void)
+{
+	go(exits_in_try, NULL);
+	go_sleep(60 * 1000 * MS);
+}
+
+/* ---- main returns meanwhile ---- */
+
+static volatile bool unwinding;
+
+static void marks(void *arg)
+{
+	(void)arg;
+	unwinding = true;
+}
+
+static int deep(int n)
+{
+	volatile char b[64] = {1};
+
+	if (n)
+		return deep(n - 1) + b[0];
+	go_panic("boom");
+}
+
+static void panics_deep(void *arg)
+{
+	(void)arg;
+	go_defer(marks, NULL);
+	deep(300);
+}
+
+static void main_returns(void)
+{
+	go(panics_deep, NULL);
+	while (!unwinding)
+		go_sched();
+}
+
 #define CASE(f) {#f, f}
 const struct testcase cases[] = {
 	CASE(ways_to_leave), CASE(exit_runs_them), CASE(stopped),	CASE(nested),
 	CASE(while_panicking), CASE(long_message),   CASE(exit_passes_try), CASE(own_messages),
 	CASE(releases),	       CASE(uncaught),	     CASE(uncaught_two),	CASE(elsewhere),
+	CASE(jumped_over), CASE(jumped_over_uncaught), CASE(exit_goes_on), CASE(exit_uncaught), CASE(main_returns),
 	CASE(with_others),     CASE(fault_in_try),   {NULL, NULL},
 };
