@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- blocking calls ---- */
@@ -53,6 +54,29 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 	if (__syscall_cp_c) /* the program can cancel */
 		return runtime_point(nr, a, b, c, d, e, f);
 	return runtime_iocall(nr, a, b, c, d, e, f);
+}
+
+/* ---- the clock, which loops wait with ---- */
+
+weakseam int clock_gettime(clockid_t clk, struct timespec *ts)
+{
+	runtime_giveslice();
+	return __clock_gettime(clk, ts);
+}
+
+weakseam time_t time(time_t *t)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (t)
+		*t = now.tv_sec;
+	return now.tv_sec;
+}
+
+weakseam int timespec_get(struct timespec *ts, int base)
+{
+	return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ts) == 0 ? base : 0;
 }
 
 /* What libc does with inlined system calls, no cancellation points, and we have to know: see runtime/iodesc_linux.c. */

@@ -163,6 +163,7 @@ seam void __unlockfile(FILE *f)
 
 	if ((xchg(l, 0) & FileMaybeWaiters) && !runtime_addrwake(l))
 		wakeword(l, 1);
+	runtime_giveslice();
 }
 
 /*

@@ -244,20 +244,29 @@ static noinline cold int unlockowned(struct mutexobj *m)
 	return 0;
 }
 
-seam int __pthread_mutex_unlock(pthread_mutex_t *pm)
+static void unlocknormal(struct mutexobj *m)
 {
-	struct mutexobj *m = (struct mutexobj *)pm;
 	int32_t waiters = load_rlx(&m->waiters), shared = m->type & TypeShared;
 
-	if ((m->type & TypeKind) != PTHREAD_MUTEX_NORMAL)
-		return unlockowned(m);
 	if (xchg(&m->lock, 0) >= 0 && !waiters)
-		return 0;
+		return;
 	if (shared)
 		sharedwake(&m->lock, 1);
 	else
 		runtime_wordwake(&m->lock, 1);
-	return 0;
+}
+
+seam int __pthread_mutex_unlock(pthread_mutex_t *pm)
+{
+	struct mutexobj *m = (struct mutexobj *)pm;
+	int r = 0;
+
+	if ((m->type & TypeKind) != PTHREAD_MUTEX_NORMAL)
+		r = unlockowned(m);
+	else
+		unlocknormal(m);
+	runtime_giveslice();
+	return r;
 }
 
 weakseam int pthread_mutex_unlock(pthread_mutex_t *m)
@@ -348,12 +357,13 @@ seam int __pthread_rwlock_unlock(pthread_rwlock_t *p)
 		waiters = load(&rw->waiters);
 		new = n == Writer || n == 1 ? 0 : val - 1;
 	} while (!cas(&rw->lock, val, new));
-	if (new || (!waiters && val >= 0))
-		return 0;
-	if (shared)
-		sharedwake(&rw->lock, n);
-	else
-		runtime_wordwake(&rw->lock, n);
+	if (!new && (waiters || val < 0)) {
+		if (shared)
+			sharedwake(&rw->lock, n);
+		else
+			runtime_wordwake(&rw->lock, n);
+	}
+	runtime_giveslice();
 	return 0;
 }
 

@@ -149,6 +149,7 @@ seam int sem_post(sem_t *sem)
 	} while (!cas(&s->value, old, new));
 	if (n)
 		wake(s, private, n);
+	runtime_giveslice();
 	return 0;
 }
 

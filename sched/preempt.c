@@ -154,6 +154,23 @@ void runtime_asyncpreempt2(struct savedregs *r)
 	runtime_mcall(runtime_gosched0);
 }
 
+/*
+ * Where a loop may come by that spends its time in libc or the vDSO, where no slice can be taken: at
+ * looks at the clock, and where a lock of libc's has just been unlocked, for who takes it
+ * again and again would otherwise be interrupted only while it has it, and nobody else would get it.
+ */
+void runtime_giveslice(void)
+{
+	g *gp = getg();
+	p *pp = gp && gp->m ? gp->m->p : NULL;
+
+	if (likely(!pp || (!load_rlx(&pp->preempt) && !gp->givesway)))
+		return;
+	gp->givesway = false;
+	if (gp != gp->m->g0 && runtime_mayblock(gp) && !gp->vforking)
+		runtime_gosched();
+}
+
 /* ---- the sending side ---- */
 
 static bool isprograms(const void *fn)
@@ -168,7 +185,7 @@ void runtime_preemptinit(void)
 		return;
 	arch_xsaveinit();
 	interposed = isprograms(memcpy) || isprograms(memmove) || isprograms(memset) ||
-		     isprograms(memcmp) || isprograms(strlen) || isprograms(clock_gettime);
+		     isprograms(memcmp) || isprograms(strlen);
 	runtime_setsig(SIGURG, handler);
 	store_rel(&ready, 1u);
 }

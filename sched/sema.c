@@ -263,10 +263,13 @@ void go_sema_release(uint32_t *addr)
 
 /* ---- waiting on a word ---- */
 
+enum { InVainNs = 100 * 1000, StarvingNs = 1000 * 1000 }; /* StarvingNs as for go_mutex */
+
 struct wordwait {
 	struct sudog s;
 	struct timer t;
-	bool queued; /* these under the root's lock: it is in the treap */
+	int64_t since; /* of this wait and those right before it, in vain */
+	bool queued;   /* these under the root's lock: it is in the treap */
 	bool late;   /* its time is up */
 	bool point;  /* it is a cancellation point, */
 	bool cancelled; /* and that was heeded */
@@ -384,6 +387,14 @@ static void sleepon(struct root *r, struct wordwait *w, int32_t val, enum waitre
 	runtime_gopark(unlockwait, w, why);
 }
 
+/* gp waits for w's word. Woken a moment ago and here again it was in vain, and counts as one wait. */
+static void beginwait(g *gp, struct wordwait *w)
+{
+	w->since = runtime_nanotime();
+	if (gp->waitedword == w->s.addr && w->since - gp->waiteduntil < InVainNs)
+		w->since = gp->waitedsince;
+}
+
 /* Its handlers may jump away: they run when all this is undone. */
 static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason why)
 {
@@ -402,7 +413,11 @@ static void waiton(struct wordwait *w, int32_t val, int64_t ns, enum waitreason 
 		w->t.arg = w;
 		runtime_addtimer(&w->t, deadline);
 	}
+	beginwait(gp, w);
 	sleepon(rootof(w->s.addr), w, val, why);
+	gp->waitedword = w->s.addr;
+	gp->waitedsince = w->since;
+	gp->waiteduntil = runtime_nanotime();
 	if (ns >= 0)
 		runtime_deltimer(&w->t);
 	store_rlx(&gp->waitword, NULL);
@@ -438,20 +453,35 @@ void runtime_addrwait(int32_t *addr, int32_t val, enum waitreason why)
 	runtime_addrtimedwait(addr, val, -1, why);
 }
 
+/* Who was woken has waited long: it is to find the lock free, so the caller gives way when it has unlocked it. */
+static void giveway(void)
+{
+	g *gp = getg();
+
+	if (gp)
+		gp->givesway = true;
+}
+
 bool runtime_addrwake(int32_t *addr)
 {
 	struct root *r = rootof(addr);
 	struct sudog *s;
+	int64_t since = 0;
 
 	fence();
 	if (!load(&r->nwait))
 		return false;
 	runtime_lock(&r->lock);
 	s = dequeue(r, addr);
-	if (s)
+	if (s) {
 		leave(r, s);
+		since = ((struct wordwait *)s)->since;
+	}
 	runtime_unlock(&r->lock);
-	if (s)
-		ready(s->g);
-	return s != NULL;
+	if (!s)
+		return false;
+	ready(s->g);
+	if (unlikely(runtime_nanotime() - since > StarvingNs))
+		giveway();
+	return true;
 }

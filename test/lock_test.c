@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#define __clock_gettime clock_gettime /* musl's name */
 #include "../runtime/lock_futex.c"
 #undef ActiveSpin
 #include "../runtime/os_linux.c"
 
 _Thread_local g *runtime_g;
 uint32_t runtime_dying;
+
+void runtime_giveslice(void) {}
 
 uintptr_t runtime_auxv(unsigned long type)
 {
