@@ -49,7 +49,7 @@ static inline long runtime_ioasis(const struct iocall *c)
 }
 
 /* iocall_linux.c's functions say so when the call is to be made as it is, letting go of the p. */
-enum { IoPlain = 1 << 30 };
+enum { IoPlain = -(1 << 30) }; /* neither a count nor an -errno */
 
 /* One call under way. */
 struct io {
@@ -58,6 +58,7 @@ struct io {
 	uint32_t dir;	   /* PollIn or PollOut */
 	struct iocall try; /* does not wait, unless asks: then poll is asked first */
 	bool asks;
+	int flags;	   /* of a piece that is written to a socket, besides MSG_DONTWAIT */
 	bool empties;	   /* a short read from TCP tells that there is no more */
 	int64_t deadline;  /* 0: none, or not known yet */
 	struct pollwait w;

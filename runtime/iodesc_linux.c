@@ -104,7 +104,7 @@ static noinline void learn(struct polldesc *pd, int fd, uint32_t gen)
 	pd->nonblock = flags >= 0 && flags & O_NONBLOCK;
 	pd->limitin = socket ? limit(fd, SO_RCVTIMEO) : 0;
 	pd->limitout = socket ? limit(fd, SO_SNDTIMEO) : 0;
-	store_rel(&pd->gen, pd->closing || flags < 0 ? 0 : gen);
+	store_rel(&pd->gen, pd->closing || pd->silent || flags < 0 ? 0 : gen);
 }
 
 void runtime_ioknow(struct polldesc *pd, int fd)
@@ -122,7 +122,7 @@ void runtime_ioknow(struct polldesc *pd, int fd)
 
 static inline bool known(struct polldesc *pd)
 {
-	return load_rlx(&pd->kind) || load_rlx(&pd->registered) || load_rlx(&pd->closing);
+	return load_rlx(&pd->kind) || load_rlx(&pd->registered) || load_rlx(&pd->closing) || load_rlx(&pd->silent);
 }
 
 void runtime_iofresh(int fd)
@@ -131,6 +131,18 @@ void runtime_iofresh(int fd)
 
 	if (pd && known(pd))
 		runtime_pollfresh(pd);
+}
+
+/*
+ * libc itself has made fd. It closes that in line, and the next file of that number may come from a call that we
+ * do not see either: so nothing is remembered of this number until a close or a call of the program's.
+ */
+void runtime_iosilent(int fd)
+{
+	struct polldesc *pd = runtime_polldesc(fd, true);
+
+	if (pd)
+		store_rlx(&pd->silent, true);
 }
 
 /* A connection is of its listener's kind and has its limits, but is not non-blocking unless asked. */
@@ -145,7 +157,8 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 	pd->limitin = listener->limitin;
 	pd->limitout = listener->limitout;
 	store_rlx(&pd->kind, listener->kind);
-	store_rel(&pd->gen, load_acq(&listener->gen));
+	/* Whose limits it has depends on the protocol, and on when it was made: ask */
+	store_rel(&pd->gen, listener->limitin || listener->limitout ? 0 : load_acq(&listener->gen));
 }
 
 /* ---- changes ---- */

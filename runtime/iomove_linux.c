@@ -12,6 +12,7 @@
 #include "io_linux.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -50,8 +51,12 @@ static noinline long await(struct io *io)
 	int r;
 
 	runtime_ioknow(io->pd, io->fd);
-	if (io->pd->nonblock)
-		return -EAGAIN;
+	if (io->pd->nonblock) {
+		if (!io->empties || load_rlx(&io->pd->drained) != io->w.edgein + 1)
+			return -EAGAIN;
+		store_rlx(&io->pd->drained, 0u); /* an edge that nobody fetched may be there: ask the kernel */
+		return 0;
+	}
 	r = runtime_pollopen(io->pd, io->fd);
 	if (r == -EAGAIN) {
 		runtime_gosched(); /* its number changes hands just now */
@@ -108,11 +113,47 @@ static bool mayrefuse(const struct io *io)
 	return arch_syscall3(SYS_fstat, io->fd, (long)&st, 0) == 0 && !(st.st_mode & S_IFMT);
 }
 
+/* On what is no listener accept fails at once. */
+static bool refusesaccept(const struct io *io)
+{
+	int on = 0;
+	socklen_t n = sizeof on;
+
+	if (io->try.nr != SYS_accept && io->try.nr != SYS_accept4)
+		return false;
+	return arch_syscall6(SYS_getsockopt, io->fd, SOL_SOCKET, SO_ACCEPTCONN, (long)&on, (long)&n, 0) < 0 || !on;
+}
+
+/* A process in the background that reads its terminal gets SIGTTIN or EIO, whatever there is to read. */
+static bool background(int fd)
+{
+	int group = 0;
+
+	return arch_syscall3(SYS_ioctl, fd, TIOCGPGRP, (long)&group) == 0 && group > 0 &&
+	       group != arch_syscall3(SYS_getpgid, 0, 0, 0);
+}
+
 static bool askready(struct io *io)
 {
 	if (io->dir == PollOut)
 		return pollnow(io->fd, POLLOUT) || mayrefuse(io);
-	return pollnow(io->fd, POLLIN) || impatient(io->fd) || mayrefuse(io);
+	return pollnow(io->fd, POLLIN) || impatient(io->fd) || mayrefuse(io) || refusesaccept(io) ||
+	       background(io->fd);
+}
+
+/*
+ * The end of a connect that was under way. Where shutdown took it back (ECONNRESET) another call would begin
+ * anew; after any other failure it makes the socket one that may connect again.
+ */
+static long connected(struct io *io)
+{
+	int e = 0;
+	socklen_t n = sizeof e;
+
+	arch_syscall6(SYS_getsockopt, io->fd, SOL_SOCKET, SO_ERROR, (long)&e, (long)&n, 0);
+	if (e == ECONNRESET)
+		return -e;
+	return e ? (runtime_ioasis(&io->try), -e) : runtime_ioasis(&io->try);
 }
 
 /* By poll; when that says ready, another process may still be faster: the p is let go. */
@@ -124,7 +165,7 @@ static long askfirst(struct io *io)
 	if (!runtime_pollask(io->pd, io->dir))
 		return r;
 	if (askready(io))
-		r = runtime_ioasis(c);
+		r = c->nr == SYS_connect ? connected(io) : runtime_ioasis(c);
 	runtime_pollasked(io->pd, io->dir);
 	return r;
 }
@@ -198,11 +239,26 @@ bool runtime_iostart(struct io *io, int fd, uint32_t dir)
 	io->pd = runtime_polldesc(fd, true);
 	io->dir = dir;
 	io->asks = io->empties = false;
+	io->flags = 0;
 	io->deadline = 0;
 	return io->pd != NULL;
 }
 
 /* ---- read ---- */
+
+/* What readv and writev find out before the file is asked: too many pieces, and for reads that there is no room. */
+static bool isodd(const struct iocall *c, bool in)
+{
+	const struct iovec *v = (void *)c->a[1];
+	size_t n = (size_t)c->a[2];
+
+	if (n > IOV_MAX)
+		return true;
+	for (size_t i = 0; in && i < n; i++)
+		if (v[i].iov_len)
+			return false;
+	return in;
+}
 
 long runtime_ioread(const struct iocall *c)
 {
@@ -212,7 +268,7 @@ long runtime_ioread(const struct iocall *c)
 	struct io io;
 	long r;
 
-	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollIn) || c->a[2] == 0))
+	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollIn) || c->a[2] <= 0 || (vec && isodd(c, true))))
 		return IoPlain;
 	do {
 		switch (runtime_iokind(io.pd, io.fd)) {
@@ -250,7 +306,7 @@ static bool writetry(struct io *io, const struct iocall *c, struct iovec *one)
 	case KindTcp:
 	case KindSocket:
 		io->try = (struct iocall){SYS_sendto, {io->fd, (long)one->iov_base, (long)one->iov_len,
-						       MSG_DONTWAIT}};
+						       MSG_DONTWAIT | io->flags}};
 		return true;
 	case KindPipe:
 		io->try = (struct iocall){SysPwritev2, {io->fd, (long)one, 1, -1, -1, RWF_NOWAIT}};
@@ -277,6 +333,7 @@ static long writeall(struct io *io, const struct iocall *c, struct iovec one)
 		if (unlikely(r < 0 || r == IoPlain))
 			return sum ? sum : r;
 		sum += r;
+		io->flags |= MSG_NOSIGNAL; /* a call that has written something returns that */
 		if (likely((size_t)r >= one.iov_len) || r == 0 || io->asks)
 			return sum;
 		one.iov_base = (char *)one.iov_base + r;
@@ -313,6 +370,7 @@ static long writerest(struct io *io, const struct iocall *c, const struct iovec 
 {
 	size_t skip = (size_t)sum;
 
+	io->flags |= MSG_NOSIGNAL; /* as in writeall */
 	for (long i = 0; i < n; skip -= skip < v[i].iov_len ? skip : v[i].iov_len, i++) {
 		struct iovec rest = {(char *)v[i].iov_base + skip, v[i].iov_len - skip};
 		long r;
@@ -355,7 +413,8 @@ long runtime_iowrite(const struct iocall *c)
 	struct iovec one = {(void *)c->a[1], (size_t)c->a[2]};
 	struct io io;
 
-	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollOut) || c->a[2] == 0))
+	if (unlikely(!runtime_iostart(&io, (int)c->a[0], PollOut) || c->a[2] <= 0 ||
+		     (c->nr == SYS_writev && isodd(c, false))))
 		return IoPlain;
 	return c->nr == SYS_write ? writeall(&io, c, one) : writev0(&io, c);
 }
@@ -417,6 +476,7 @@ static long sendmsg0(struct io *io, const struct iocall *c, int flags)
 	const struct msghdr *h = (void *)c->a[1];
 	long r;
 
+	io->flags = flags;
 	io->try = (struct iocall){SYS_sendmsg, {io->fd, c->a[1], flags | MSG_DONTWAIT}};
 	r = runtime_iotry(io);
 	if (r <= 0 || r == IoPlain || (size_t)r >= total(h->msg_iov, h->msg_iovlen))
@@ -427,6 +487,7 @@ static long sendmsg0(struct io *io, const struct iocall *c, int flags)
 /* The rest of what sendto sent in part, to where it went. */
 static long sendrest(struct io *io, const struct iocall *c, long sent)
 {
+	io->try.a[3] |= MSG_NOSIGNAL; /* as in writeall */
 	while (sent < c->a[2]) {
 		long r;
 
@@ -509,7 +570,7 @@ cold long runtime_ioconnect(const struct iocall *c)
 {
 	sa_family_t *family = (void *)c->a[1];
 	struct io io;
-	long r;
+	long r, began;
 
 	if (!runtime_iostart(&io, (int)c->a[0], PollOut) || c->a[2] < (long)sizeof *family ||
 	    runtime_iokind(io.pd, io.fd) != KindTcp || *family == AF_UNSPEC)
@@ -518,10 +579,11 @@ cold long runtime_ioconnect(const struct iocall *c)
 	if (io.pd->nonblock)
 		return IoPlain;
 	r = connectbriefly(&io, c);
-	if (r != -EINPROGRESS)
+	if (r != -EINPROGRESS && r != -EALREADY) /* EALREADY: begun by an earlier call, waited for all the same */
 		return r;
+	began = r;
 	io.asks = true;
 	io.try = *c;
 	r = runtime_iotry(&io);
-	return r == -EAGAIN ? -EINPROGRESS : r == -EISCONN ? 0 : r;
+	return r == -EAGAIN ? began : r == -EISCONN ? 0 : r;
 }

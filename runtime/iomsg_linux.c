@@ -122,7 +122,8 @@ long runtime_iorecvmany(const struct iocall *c)
 		return IoPlain;
 	if (flags & MSG_WAITALL && runtime_ioisstream(io.fd))
 		return IoPlain;
-	runtime_iokind(io.pd, io.fd);
+	if (runtime_iokind(io.pd, io.fd) == KindFile)
+		return IoPlain;
 	if (t)
 		deadline = runtime_nanotime() + t->tv_sec * Second + t->tv_nsec;
 	r = recvmany(&io, c, deadline);

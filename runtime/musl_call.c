@@ -83,7 +83,11 @@ weakseam int timespec_get(struct timespec *ts, int base)
 
 weakseam int socket(int domain, int type, int protocol)
 {
-	return (int)ret(runtime_anycall(SYS_socket, domain, type, protocol, 0, 0, 0));
+	long fd = runtime_anycall(SYS_socket, domain, type, protocol, 0, 0, 0);
+
+	if (fd >= 0 && (uintptr_t)__builtin_return_address(0) >= (uintptr_t)runtime_etext)
+		runtime_iosilent((int)fd); /* libc calls, or an archive behind us, which costs no more than time */
+	return (int)ret(fd);
 }
 
 weakseam int setsockopt(int fd, int level, int name, const void *value, socklen_t len)

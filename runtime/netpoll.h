@@ -31,6 +31,7 @@ struct polldesc {
 
 	uint32_t closes;    /* so far */
 	bool ours;	    /* the number is the runtime's: to the program it is not open */
+	bool silent;	    /* libc has it from socket, and closes it without our hearing of it */
 	uint8_t turnedaway; /* PollIn, PollOut: somebody found it asked about, see runtime_pollask */
 	g *asking[2];	    /* who asks about input, and about output */
 } __attribute__((aligned(64)));

@@ -217,6 +217,14 @@ static struct pollevent translate(const struct epoll_event *e)
 	return ev;
 }
 
+static _Noreturn cold void refused(long err)
+{
+	char msg[64];
+
+	runtime_snprint(msg, sizeof msg, "the netpoller cannot wait: epoll_pwait: error %d", (int)err);
+	runtime_fatal(msg);
+}
+
 int runtime_pollerwait(struct pollevent *out, int n, int64_t ns)
 {
 	struct epoll_event ev[Batch];
@@ -226,6 +234,8 @@ int runtime_pollerwait(struct pollevent *out, int n, int64_t ns)
 
 	if (unlikely((got == -EBADF || got == -EINVAL) && at == load_acq(&epoll)))
 		runtime_fatal("the netpoller's descriptor was closed by a system call past libc");
+	else if (unlikely(got < 0 && got != -EINTR && got != -EBADF && got != -EINVAL))
+		refused(-got);
 	for (long i = 0; i < got; i++) {
 		if (ev[i].data.ptr)
 			out[k++] = translate(&ev[i]);

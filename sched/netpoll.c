@@ -103,14 +103,14 @@ int runtime_pollopen(struct polldesc *pd, int fd)
 {
 	int r = 0;
 
-	if (likely(load_acq(&pd->registered)))
+	if (likely(load_acq(&pd->registered) && !load_rlx(&pd->silent)))
 		return 0;
 	if ((r = runtime_pollerinit()))
 		return r;
 	runtime_lock(&pd->lock);
 	if (pd->closing) {
 		r = -EAGAIN;
-	} else if (!pd->registered) {
+	} else if (!pd->registered || pd->silent) {
 		r = runtime_polleradd(fd, pd);
 		pd->hangup = false;
 		store_rel(&pd->registered, r == 0);
@@ -479,6 +479,7 @@ static void forget(struct polldesc *pd)
 	pd->kind = 0;
 	pd->gen = 0;
 	pd->drained = 0;
+	pd->silent = false;
 }
 
 /*
