@@ -341,6 +341,8 @@ static void call(const struct sigaction *sa, int sig, siginfo_t *si, void *uc)
 	g *gp = getg();
 	struct handling h = {.outer = gp ? gp->handling : NULL};
 	struct heldpoint point = {0};
+	const uint64_t *ucmask = (const uint64_t *)&((ucontext_t *)uc)->uc_sigmask;
+	uint64_t was = *ucmask;
 
 	h.sp = (uintptr_t)&h;
 	if (gp) {
@@ -353,6 +355,8 @@ static void call(const struct sigaction *sa, int sig, siginfo_t *si, void *uc)
 	sa->sa_sigaction(sig, si, uc);
 	if (gp) {
 		store_rlx(&gp->handling, h.outer);
+		if (unlikely(*ucmask != was) && !h.outer && gp->m && gp != gp->m->g0) /* the kernel will put that back */
+			runtime_recordmask(gp, *ucmask | (gp->sigmask & sigbit(SIGURG)));
 		runtime_pointresume(gp, point, uc);
 	}
 }
@@ -462,7 +466,7 @@ static int setaltstack(g *gp, const stack_t *new)
 	altstack(gp, &now);
 	if (now.ss_flags == SS_ONSTACK)
 		return EPERM;
-	if (new->ss_flags & ~(SS_DISABLE | SS_ONSTACK))
+	if (new->ss_flags & ~(SS_DISABLE | SS_ONSTACK | (int)SS_AUTODISARM))
 		return EINVAL;
 	if (!(new->ss_flags & SS_DISABLE) && new->ss_size < MINSIGSTKSZ)
 		return ENOMEM;

@@ -45,9 +45,9 @@ static struct {
 	siginfo_t info;
 	m *m;	      /* where it came to */
 	uint8_t hops; /* how often it was sent on: main may run away from it */
-} slots[32] bigbss;
+} slots[_NSIG] bigbss;
 
-enum { MaxHops = 4 };
+enum { MaxHops = 4, FirstRealtime = 32 };
 
 static inline bool take(uint64_t *set, int sig)
 {
@@ -71,6 +71,7 @@ static int poke(m *mp, int sig, int code)
 	siginfo_t si = {.si_signo = sig, .si_code = code};
 	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
 
+	si.si_pid = (pid_t)pid; /* for the report of a fault that was sent */
 	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)&si, 0, 0);
 }
 
@@ -254,8 +255,8 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 	if (!gp || sig >= (int)nelem(slots) || !toprocess(sig, si) ||
 	    (load(&gp->m) == mp && !intransit(gp, pc)))
 		return false;
-	if (put(&claimed, sig))
-		return true;
+	if (put(&claimed, sig)) /* one is on its way; of the real-time ones each counts, and this one's handler runs here */
+		return sig < FirstRealtime;
 	slots[sig].info = *si;
 	slots[sig].m = mp;
 	slots[sig].hops = 0;

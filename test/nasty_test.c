@@ -14,6 +14,17 @@ Test(nasty, so_rcvlowat) { everywhere("nasty", "low_water"); }
 Test(nasty, buffers_too_small) { everywhere("nasty", "too_small"); }
 Test(nasty, a_handler_wakes_main) { everywhere("nasty", "handler_wakes"); }
 Test(nasty, the_lowest_number_stays_free) { everywhere("nasty", "lowest_number"); }
+Test(nasty, one_write_of_a_gibibyte)
+{
+	struct run r = run(prog("nasty"), "gibibyte");
+
+	cr_expect_eq(r.status, 0, "%s", r.err);
+	run_free(&r);
+}
+Test(nasty, a_write_that_the_other_side_cuts_short) { everywhere("nasty", "parts"); }
+Test(nasty, fork_beside_setuid) { everywhere("nasty", "forks_and_setuid"); }
+Test(nasty, realtime_signals_reach_main) { everywhere("nasty", "realtime"); }
+Test(nasty, a_handler_changes_its_context_mask) { everywhere("nasty", "context_mask"); }
 Test(nasty, nested_functions) { everywhere("nasty", "nested"); }
 
 Test(nasty, a_handler_cannot_start_one)

@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+#include <ucontext.h>
 
 #include "prog.h"
 
@@ -263,7 +267,158 @@ static void nested(void)
 	go_waitgroup_wait(&other);
 }
 
+/* ---- long writes ---- */
+
+static long long total;
+
+static void counts(void *arg)
+{
+	static char b[1 << 20];
+	long n;
+
+	(void)arg;
+	while ((n = read(pair[0], b, sizeof b)) > 0)
+		total += n;
+	go_waitgroup_done(&wg);
+}
+
+/* A round number of bytes is no error number, nor anything else. */
+static void gibibyte(void)
+{
+	size_t n = (size_t)1 << 30;
+	void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(p != MAP_FAILED && pipe(pair) == 0);
+	go_waitgroup_add(&wg, 1);
+	go(counts, NULL);
+	CHECK(write(pair[1], p, n) == (ssize_t)n);
+	close(pair[1]);
+	go_waitgroup_wait(&wg);
+	CHECK(total == (long long)n);
+}
+
+static void reads_some(void *arg)
+{
+	static char b[64 << 10];
+
+	(void)arg;
+	for (int i = 0; i < 20; i++)
+		CHECK(read(pair[0], b, sizeof b) > 0);
+	close(pair[0]);
+	go_waitgroup_done(&wg);
+}
+
+/* The other side closes in the middle: what was written is said, without SIGPIPE. */
+static void part_of_one(int how)
+{
+	static char b[16 << 20];
+	struct iovec v[2] = {{b, sizeof b / 2}, {b + sizeof b / 2, sizeof b / 2}};
+	struct msghdr h = {.msg_iov = v, .msg_iovlen = 2};
+	ssize_t n;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	go_waitgroup_add(&wg, 1);
+	go(reads_some, NULL);
+	n = how == 0 ? write(pair[1], b, sizeof b) : how == 1 ? writev(pair[1], v, 2)
+	    : how == 2 ? send(pair[1], b, sizeof b, 0) : how == 3 ? sendmsg(pair[1], &h, 0)
+	    : sendmsg(pair[1], &h, MSG_NOSIGNAL);
+	CHECK(n > 0 && n < (ssize_t)sizeof b);
+	close(pair[1]);
+	go_waitgroup_wait(&wg);
+}
+
+static void parts(void)
+{
+	for (int how = 0; how < 5; how++)
+		part_of_one(how);
+}
+
+/* ---- fork beside setuid, which waits for each thread ---- */
+
+static void *sets_uid(void *arg)
+{
+	while (!*(volatile bool *)arg)
+		CHECK(setuid(getuid()) == 0);
+	return NULL;
+}
+
+static void forks_and_setuid(void)
+{
+	volatile bool stop = false;
+	pthread_t t;
+	int status;
+
+	CHECK(pthread_create(&t, NULL, sets_uid, (void *)&stop) == 0);
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(7);
+		CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	}
+	stop = true;
+	CHECK(pthread_join(t, NULL) == 0);
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t came;
+
+static void count(int sig)
+{
+	(void)sig;
+	came++;
+}
+
+/* A real-time signal to the process ends main's wait, on whatever thread main is. */
+static void realtime(void)
+{
+	int status;
+
+	signal(SIGRTMIN + 1, count);
+	for (int i = 0; i < 5; i++) {
+		pid_t me = getpid(), pid = fork();
+
+		if (pid == 0) {
+			usleep(20000);
+			_exit(sigqueue(me, SIGRTMIN + 1, (union sigval){.sival_int = i}));
+		}
+		while (came == i)
+			CHECK(pause() == -1 && errno == EINTR);
+		CHECK(came == i + 1);
+		while (waitpid(pid, &status, 0) < 0)
+			CHECK(errno == EINTR);
+	}
+}
+
+static void blocks_usr2(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si;
+	sigaddset(&((ucontext_t *)uc)->uc_sigmask, SIGUSR2);
+}
+
+/* The mask that a handler leaves in its context is the goroutine's from then on. */
+static void context_mask(void)
+{
+	struct sigaction sa = {.sa_sigaction = blocks_usr2, .sa_flags = SA_SIGINFO};
+	sigset_t now, usr2;
+
+	sigemptyset(&usr2);
+	sigaddset(&usr2, SIGUSR2);
+	sigaction(SIGUSR1, &sa, NULL);
+	signal(SIGUSR2, count);
+	raise(SIGUSR1);
+	raise(SIGUSR2);
+	go_sleep(5 * MS);
+	CHECK(came == 0 && sigpending(&now) == 0 && sigismember(&now, SIGUSR2) == 1);
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &usr2, &now) == 0 && sigismember(&now, SIGUSR2) == 1);
+	CHECK(came == 1);
+}
+
 const struct testcase cases[] = {
+	{"gibibyte", gibibyte},		  {"parts", parts},
+	{"forks_and_setuid", forks_and_setuid}, {"realtime", realtime},
+	{"context_mask", context_mask},
 	{"many_messages", many_messages}, {"not_512", not_512},
 	{"whole_message", whole_message}, {"low_water", low_water},
 	{"too_small", too_small},	  {"handler_wakes", handler_wakes},
