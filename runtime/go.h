@@ -6,7 +6,8 @@
  * There is nothing to initialise: constructors and main already run on the
  * main goroutine. Times are int64_t nanoseconds, sizes are bytes. Unless a
  * comment says otherwise, every call below must be made from a goroutine; from
- * a thread made by pthread_create it is a fatal error that names the call. A signal handler
+ * a thread made by pthread_create it is a fatal error that names the call, but for those that
+ * only look (go_nanotime, go_num_cpu, go_chan_len, go_chan_cap, go_timer_chan). A signal handler
  * may have interrupted the runtime itself: it should do little (write to a pipe, sem_post;
  * better is a goroutine in sigwait), and a call of its that would park is a fatal error. While
  * a handler is installed for signals from outside, no deadlock is reported.
@@ -121,7 +122,9 @@ __attribute__((unused)) static inline void _go_use_formatter(void)
  * Run fn(arg) and stop any panic in it (Go: a deferred recover). NULL when it
  * returned, else the panic's message, which stays valid until the goroutine's
  * next panic. Faults and fatal errors (deadlock, unlock of an unlocked mutex, stack
- * overflow, out of memory in the runtime) are not panics and are not stopped.
+ * overflow, out of memory in the runtime) are not panics and are not stopped. Nor is
+ * go_exit: it leaves fn and what called go_try, also where a deferred call that it
+ * runs panics and a go_try stops that. A longjmp may leave fn.
  */
 const char *go_try(void (*fn)(void *), void *arg);
 
@@ -129,7 +132,8 @@ const char *go_try(void (*fn)(void *), void *arg);
  * go_defer(fn, arg): call fn(arg) when the enclosing block is left in any way:
  * by its end, return, break, goto, go_panic or go_exit; last in, first out.
  * (Go's defer waits for the end of the function.) A longjmp out of the block
- * skips it.
+ * skips it. Destructors of C++ and other cleanup attributes do not run when a
+ * panic, go_exit or a longjmp leaves their block.
  */
 #define go_defer(fn, arg) _GO_DEFER(_GO_CAT(_go_deferred_, __COUNTER__), fn, arg)
 #define _GO_DEFER(name, fn, arg)                                                    \
@@ -211,15 +215,15 @@ size_t go_chan_cap(go_chan *c); /* room for elements; 0 for NULL */
 #define chan_len(c) go_chan_len(_go_chan(c))
 #define chan_cap(c) go_chan_cap(_go_chan(c))
 
-/* v is converted to the element type, as by assignment. */
-#define chan_send(c, v)                                                             \
+/* chan_send(c, v): v, which may be (struct T){1, 2}, is converted to the element type, as by assignment. */
+#define chan_send(c, ...)                                                           \
 	__extension__({                                                             \
-		__typeof__(*(c)) _go_v = (v);                                       \
+		__typeof__(*(c)) _go_v = (__VA_ARGS__);                             \
 		go_chan_send(_go_chan(c), &_go_v);                                  \
 	})
-#define chan_trysend(c, v) /* true: sent */                                         \
+#define chan_trysend(c, ...) /* true: sent */                                       \
 	__extension__({                                                             \
-		__typeof__(*(c)) _go_v = (v);                                       \
+		__typeof__(*(c)) _go_v = (__VA_ARGS__);                             \
 		go_chan_trysend(_go_chan(c), &_go_v);                               \
 	})
 
@@ -286,8 +290,14 @@ int go_select(const go_case *cases, size_t n, int64_t timeout);
 #define case_recv(ch, p) ((go_case){.c = _go_chan(ch), .recv = _go_ptr(ch, p)})
 #define case_recv_ok(ch, p, okp)                                                    \
 	((go_case){.c = _go_chan(ch), .recv = _go_ptr(ch, p), .ok = (okp)})
-#define case_send(ch, v)                                                            \
-	((go_case){.c = _go_chan(ch), .send = (__typeof__(*(ch))[1]){(v)}})
+#define case_send(ch, ...)                                                          \
+	((go_case){.c = _go_chan(ch), .send = (__typeof__(*(ch))[1]){_go_as(ch, __VA_ARGS__)}})
+/* The value as an element of ch; in braces by itself it would do for the first member of one. */
+#define _go_as(ch, ...)                                                             \
+	__extension__({                                                             \
+		__typeof__(*(ch)) _go_v = (__VA_ARGS__);                            \
+		_go_v;                                                              \
+	})
 
 #define chan_select(...) chan_select_timeout(-1, __VA_ARGS__)
 #define chan_select_timeout(ns, ...)                                                \

@@ -141,10 +141,11 @@ go_chan *go_chan_make(size_t elemsize, size_t cap)
 
 void go_chan_free(go_chan *c)
 {
+	runtime_need_g("go_chan_free");
 	if (!c)
 		return;
 	if (DEBUG && (c->lock || waiting(&c->sendq) || waiting(&c->recvq)))
-		runtime_throw("go_chan_free of a channel in use");
+		runtime_fatal("go_chan_free of a channel in use");
 	runtime_free(c, ChanHead + c->elemsize * c->cap);
 }
 

@@ -65,7 +65,8 @@ Test(chan_types, right_ones_compile)
 		"chan(int) c = chan_make(int, 8), d = c; chan_send(d, 42); int v = chan_recv(c); "
 		"(void)v; (void)chan_recv_ok(c, &v); (void)chan_trysend(c, v); "
 		"(void)chan_tryrecv(c, &v); chan_close(c); (void)chan_len(c); chan_free(c);",
-		"chan(struct s) c = chan_make(struct s, 0); struct s v = chan_recv(c); chan_send(c, v);",
+		"chan(struct s) c = chan_make(struct s, 0); struct s v = chan_recv(c); chan_send(c, v); "
+		"chan_send(c, (struct s){1, 2}); (void)chan_trysend(c, (struct s){3, 4});",
 		"chan(const char *) c = chan_make(const char *, 1); chan_send(c, \"x\"); "
 		"go_chan *g = (go_chan *)c; go_chan_free(g);",
 		"chan(double) c = chan_make(double, 1); chan_send(c, 1); (void)chan_recv_ok(c, NULL);",
@@ -88,6 +89,8 @@ Test(chan_types, wrong_ones_do_not)
 		"chan(int) c = chan_make(int, 8); long v; (void)chan_recv_ok(c, &v);",
 		"chan(int) c = chan_make(int, 8); char *v = chan_recv(c); (void)v;",
 		"chan(struct s) c = chan_make(struct s, 8); chan_send(c, 1);",
+		"chan(int) c = chan_make(int, 8); chan_send(c, 1, 2);",
+		"chan(struct s) c = chan_make(struct s, 8); go_case k = case_send(c, 5); (void)k;",
 	};
 
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
