@@ -54,7 +54,7 @@
 #endif
 
 enum { Guard = 32 << 10, Colours = 8, Classes = 21, ClassMain = Classes };
-enum { ArenaDefault = 1 << 30, Ahead = 16, PidfdSelf = -10000 };
+enum { ArenaDefault = 1 << 30, LimitParts = 16, Ahead = 16, PidfdSelf = -10000 };
 enum { MainBeside = 2304, MainSlot = StackMainMin + (128 << 10) - MainBeside, MainShallow = 128 << 10 };
 static const uint64_t Canary = 0x5741434b53544143; /* where there is no guard */
 
@@ -93,13 +93,30 @@ void runtime_stackinit(void)
 		protection |= PROT_EXEC;
 }
 
+/* Where the program's address space is limited an arena is a small part of it. */
+static size_t arenasize(size_t least)
+{
+	static const int limits[] = {RLIMIT_AS, RLIMIT_DATA};
+	size_t size = ArenaDefault;
+
+	for (size_t i = 0; i < nelem(limits); i++) {
+		struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+
+		arch_syscall3(SYS_getrlimit, limits[i], (long)&r, 0);
+		if (r.rlim_cur / LimitParts < size)
+			size = r.rlim_cur / LimitParts & -(size_t)StackDefault;
+	}
+	return size > least ? size : least;
+}
+
 /* A slot of n bytes from the newest arena, or from a new one; 0: out of memory. */
 static uintptr_t slotalloc(size_t n)
 {
-	size_t want = n > ArenaDefault ? n : ArenaDefault;
+	size_t want;
 	long p;
 
 	if (arena.end - arena.next < n) {
+		want = arenasize(n);
 		do
 			p = arch_syscall6(SYS_mmap, 0, (long)want, protection,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -41,6 +41,7 @@ Test(sched, a_refused_thread_is_tried_again)
 	dies("sched", "no_thread", 0, "");
 }
 
+Test(sched, stacks_leave_space) { everywhere("sched", "leaves_space"); }
 /* It may say on standard error that a thread was refused, too. */
 Test(sched, goes_on_when_a_stack_is_refused) { dies("sched", "refused_stack", 0, ""); }
 

@@ -381,6 +381,24 @@ static void refused_stack(void)
 	go_waitgroup_wait(&wg);
 }
 
+/* Stacks are reserved in advance, but not all that there is. */
+static void leaves_space(void)
+{
+	int n = 200;
+	void *p;
+
+	space = (struct rlimit){400 << 20, 400 << 20};
+	CHECK(setrlimit(RLIMIT_AS, &space) == 0);
+	first_goroutine();
+	p = malloc(200 << 20);
+	CHECK(p);
+	go_waitgroup_add(&held, 1);
+	CHECK(!go_try(makes_many, &n));
+	go_waitgroup_done(&held);
+	go_waitgroup_wait(&wg);
+	free(p);
+}
+
 /* ---- no room in the ring ---- */
 
 static void waits_for_close(void *c)
@@ -421,6 +439,7 @@ const struct testcase cases[] = {
 	{"clean_threads", clean_threads},
 	{"clean_threads_main", clean_threads_main},
 	{"refused_stack", refused_stack},
+	{"leaves_space", leaves_space},
 	{"full_ring", full_ring},
 	{NULL, NULL},
 };
