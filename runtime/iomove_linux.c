@@ -330,7 +330,7 @@ static long writeall(struct io *io, const struct iocall *c, struct iovec one)
 			return sum ? sum : IoPlain;
 		if (!done(io, &r))
 			continue;
-		if (unlikely(r < 0 || r == IoPlain))
+		if (unlikely(r < 0))
 			return sum ? sum : r;
 		sum += r;
 		io->flags |= MSG_NOSIGNAL; /* a call that has written something returns that */
@@ -378,7 +378,7 @@ static long writerest(struct io *io, const struct iocall *c, const struct iovec 
 		if (skip >= v[i].iov_len)
 			continue;
 		r = writeall(io, c, rest);
-		if (r < 0 || r == IoPlain)
+		if (r < 0)
 			break;
 		sum += r;
 		if ((size_t)r < rest.iov_len)
@@ -403,7 +403,7 @@ static long writev0(struct io *io, const struct iocall *c)
 
 	while (!writevtry(io, c, &h, &r))
 		;
-	if (r <= 0 || r == IoPlain || io->asks || (size_t)r >= total((void *)c->a[1], c->a[2]))
+	if (r <= 0 || io->asks || (size_t)r >= total((void *)c->a[1], c->a[2]))
 		return r;
 	return writerest(io, c, (void *)c->a[1], c->a[2], r);
 }
@@ -440,7 +440,7 @@ static long recvrest(struct io *io, const struct iocall *c, long got)
 		io->try.a[1] = c->a[1] + got;
 		io->try.a[2] = c->a[2] - got;
 		r = runtime_iotry(io);
-		if (r <= 0 || r == IoPlain)
+		if (r <= 0)
 			break;
 		got += r;
 	}
@@ -479,7 +479,7 @@ static long sendmsg0(struct io *io, const struct iocall *c, int flags)
 	io->flags = flags;
 	io->try = (struct iocall){SYS_sendmsg, {io->fd, c->a[1], flags | MSG_DONTWAIT}};
 	r = runtime_iotry(io);
-	if (r <= 0 || r == IoPlain || (size_t)r >= total(h->msg_iov, h->msg_iovlen))
+	if (r <= 0 || (size_t)r >= total(h->msg_iov, h->msg_iovlen))
 		return r;
 	return writerest(io, c, h->msg_iov, h->msg_iovlen, r);
 }
@@ -494,7 +494,7 @@ static long sendrest(struct io *io, const struct iocall *c, long sent)
 		io->try.a[1] = c->a[1] + sent;
 		io->try.a[2] = c->a[2] - sent;
 		r = runtime_iotry(io);
-		if (r <= 0 || r == IoPlain)
+		if (r <= 0)
 			break;
 		sent += r;
 	}
@@ -532,7 +532,7 @@ cold long runtime_ioaccept(const struct iocall *c)
 	io.asks = true;
 	io.try = *c;
 	fd = runtime_iotry(&io);
-	if (fd >= 0 && fd != IoPlain)
+	if (fd >= 0)
 		runtime_ioaccepted(io.pd, (int)fd, c->nr == SYS_accept4 ? (int)c->a[3] : 0);
 	return fd;
 }

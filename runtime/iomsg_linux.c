@@ -31,7 +31,7 @@ static long fill(struct io *io, const struct iocall *c, struct iovec piece)
 							 (long)piece.iov_len - got,
 							 c->a[2] | MSG_DONTWAIT}};
 		r = runtime_iotry(io);
-		if (r <= 0 || r == IoPlain)
+		if (r <= 0)
 			break;
 		got += r;
 	}
@@ -69,7 +69,7 @@ long runtime_iorecvwhole(struct io *io, const struct iocall *c)
 	io->try = *c;
 	io->try.a[2] |= MSG_DONTWAIT;
 	r = runtime_iotry(io);
-	return r > 0 && r != IoPlain ? fillrest(io, c, r) : r;
+	return r > 0 ? fillrest(io, c, r) : r;
 }
 
 /* ---- recvmmsg ---- */
@@ -101,7 +101,7 @@ static long recvmany(struct io *io, const struct iocall *c, int64_t deadline)
 		io->try.a[3] |= MSG_DONTWAIT;
 		io->try.a[4] = 0;
 		r = runtime_iotry(io);
-		if (r <= 0 || r == IoPlain)
+		if (r <= 0)
 			return got ? got : r;
 		got += r;
 	} while (got < c->a[2] && !(c->a[3] & MSG_WAITFORONE) &&
@@ -127,7 +127,7 @@ long runtime_iorecvmany(const struct iocall *c)
 	if (t)
 		deadline = runtime_nanotime() + t->tv_sec * Second + t->tv_nsec;
 	r = recvmany(&io, c, deadline);
-	if (t && r > 0 && r != IoPlain)
+	if (t && r > 0)
 		left(t, deadline);
 	return r;
 }
