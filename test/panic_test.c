@@ -25,12 +25,6 @@ Test(panic, in_what_exit_runs)
 	dies("panic", "exit_uncaught", 2, "panic: in a deferred call\n", " [running]:");
 }
 
-/* The program does not end before the panic has been told. */
-Test(panic, while_main_returns)
-{
-	dies("panic", "main_returns", 2, "panic: boom\n", "goroutine ", " [running]:", "created by main_returns in goroutine 1");
-}
-
 Test(panic, is_stopped_by_try) { everywhere("panic", "stopped"); }
 Test(panic, nests) { everywhere("panic", "nested"); }
 Test(panic, in_a_deferred_call) { everywhere("panic", "while_panicking"); }

@@ -403,44 +403,11 @@ static void exit_uncaught(void)
 	go_sleep(60 * 1000 * MS);
 }
 
-/* ---- main returns meanwhile ---- */
-
-static volatile bool unwinding;
-
-static void marks(void *arg)
-{
-	(void)arg;
-	unwinding = true;
-}
-
-static int deep(int n)
-{
-	volatile char b[64] = {1};
-
-	if (n)
-		return deep(n - 1) + b[0];
-	go_panic("boom");
-}
-
-static void panics_deep(void *arg)
-{
-	(void)arg;
-	go_defer(marks, NULL);
-	deep(300);
-}
-
-static void main_returns(void)
-{
-	go(panics_deep, NULL);
-	while (!unwinding)
-		go_sched();
-}
-
 #define CASE(f) {#f, f}
 const struct testcase cases[] = {
 	CASE(ways_to_leave), CASE(exit_runs_them), CASE(stopped),	CASE(nested),
 	CASE(while_panicking), CASE(long_message),   CASE(exit_passes_try), CASE(own_messages),
 	CASE(releases),	       CASE(uncaught),	     CASE(uncaught_two),	CASE(elsewhere),
-	CASE(jumped_over), CASE(jumped_over_uncaught), CASE(exit_goes_on), CASE(exit_uncaught), CASE(main_returns),
+	CASE(jumped_over), CASE(jumped_over_uncaught), CASE(exit_goes_on), CASE(exit_uncaught),
 	CASE(with_others),     CASE(fault_in_try),   {NULL, NULL},
 };
