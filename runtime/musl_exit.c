@@ -59,7 +59,6 @@ seam _Noreturn void exit(int status)
 		_fini();
 	if (__stdio_exit)
 		__stdio_exit();
-	while (load(&runtime_dying)) /* a panic or fatal error is being told: the end is its */
-		runtime_usleep(1000000);
+	runtime_awaitend();
 	_Exit(status);
 }

@@ -187,6 +187,14 @@ static void keepp(g *gp)
 
 uint32_t runtime_dying;
 
+void runtime_awaitend(void)
+{
+	uint32_t who;
+
+	while ((who = load(&runtime_dying)) && who != (uint32_t)runtime_gettid())
+		runtime_usleep(1000000);
+}
+
 void runtime_diestart(void)
 {
 	uint32_t me = (uint32_t)runtime_gettid();
@@ -197,8 +205,7 @@ void runtime_diestart(void)
 	}
 	if (load(&runtime_dying) == me)
 		runtime_exit(2); /* died while dying */
-	for (;;)
-		runtime_usleep(1000000);
+	runtime_awaitend();
 }
 
 _Noreturn void runtime_throw(const char *msg)

@@ -425,6 +425,7 @@ _Noreturn void runtime_exit(int code);		/* at once, nothing flushed */
 _Noreturn void runtime_nop(void);	/* fatal: the m has no p, so this is a handler of the program's */
 _Noreturn void runtime_notgoroutine(const char *call); /* fatal: call is not for this thread */
 extern uint32_t runtime_dying; /* atomic; tid of the thread that reports the end */
+void runtime_awaitend(void); /* nobody reports the end, or the caller does; else for ever: the exit is the reporter's */
 void runtime_diestart(void); /* only the first to die goes on; the others wait for its exit */
 #define runtime_crash() runtime_tracebackexit(false)
 
