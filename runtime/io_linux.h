@@ -48,7 +48,7 @@ static inline long runtime_ioasis(const struct iocall *c)
 	return runtime_pointcall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
 }
 
-/* iocall_linux.c's functions say so when the call is to be made as it is, letting go of the p. */
+/* The functions below say so when the call is to be made as it is, letting go of the p. */
 enum { IoPlain = -(1 << 30) }; /* neither a count nor an -errno */
 
 /* One call under way. */

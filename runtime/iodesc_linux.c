@@ -7,7 +7,8 @@
  * How it is asked not to wait (kind), and that the poller has it (registered), hold as
  * long as the number means the same open file. Numbers are closed and given to other
  * files by libc's calls alone, which all pass runtime_iochange; what libc closes
- * for itself inside (the resolver's sockets, for one) it got from socket, where we forget too.
+ * for itself inside (the resolver's sockets, for one) it got from socket, and of such a number
+ * nothing is remembered (runtime_iosilent).
  *
  * What a program may change at any time, through this or another descriptor of
  * the same open file (O_NONBLOCK, SO_RCVTIMEO, SO_SNDTIMEO), is asked for again
@@ -145,7 +146,10 @@ void runtime_iosilent(int fd)
 		store_rlx(&pd->silent, true);
 }
 
-/* A connection is of its listener's kind and has its limits, but is not non-blocking unless asked. */
+/*
+ * A connection is of its listener's kind, but not non-blocking unless asked. Whether it has the listener's limits
+ * depends on the protocol and on when it was made: where there are any the connection is asked itself.
+ */
 void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 {
 	struct polldesc *pd = runtime_polldesc(fd, true);
@@ -154,10 +158,8 @@ void runtime_ioaccepted(struct polldesc *listener, int fd, int flags)
 	if (!pd)
 		return;
 	pd->nonblock = flags & SOCK_NONBLOCK;
-	pd->limitin = listener->limitin;
-	pd->limitout = listener->limitout;
+	pd->limitin = pd->limitout = 0;
 	store_rlx(&pd->kind, listener->kind);
-	/* Whose limits it has depends on the protocol, and on when it was made: ask */
 	store_rel(&pd->gen, listener->limitin || listener->limitout ? 0 : load_acq(&listener->gen));
 }
 
