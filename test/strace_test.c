@@ -16,13 +16,17 @@ static void script(const char *path, const char *setting, void *text)
 	run_free(&r);
 }
 
-/* Ten connections and a listener wait; after it has settled there is no call in a second. */
+/* Ten connections and a listener wait; once no thread has run for half a second there is no call in a second. */
 Test(strace, an_idle_server_makes_no_system_calls)
 {
-	static char text[] = "log=$(mktemp); ready=$(mktemp)\n"
+	static char text[] = "switches() { cat /proc/$server/task/*/status | grep _switches; }\n"
+			     "log=$(mktemp); ready=$(mktemp)\n"
 			     "\"$1\" idle >$ready & server=$!\n"
 			     "until [ -s $ready ]; do sleep 0.01; done\n"
-			     "sleep 0.5\n"
+			     "for i in $(seq 40); do\n"
+			     "  before=$(switches); sleep 0.5\n"
+			     "  [ \"$(switches)\" = \"$before\" ] && break\n"
+			     "done\n"
 			     "timeout -s INT 1 strace -f -o $log -p $server 2>/dev/null\n"
 			     "kill $server\n"
 			     "[ -s $log ] || echo strace saw no thread\n"
