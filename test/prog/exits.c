@@ -344,16 +344,20 @@ static void say_main_left(void)
 	print("last\n");
 }
 
+static bool said; /* atomic; by the thread, before the goroutine has its turn */
+
 static void *outlives(void *arg)
 {
 	usleep(20000);
 	print(arg);
+	__atomic_store_n(&said, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 static void outlives_too(void *arg)
 {
-	go_sleep(40 * MS);
+	while (!__atomic_load_n(&said, __ATOMIC_ACQUIRE))
+		go_sleep(MS);
 	print(arg);
 }
 
