@@ -93,6 +93,8 @@ $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables
 # An element is a few ns: alignment is felt, and that position-dependent code is laid out otherwise.
 build/obj/sched/chan.o: CFLAGS += -falign-functions=64 -falign-jumps -fPIE
 build/obj/sched/mutex.o: CFLAGS += -falign-functions=64
+# Its loops are not to become calls of what they are.
+build/obj/runtime/mem.o build/debug/obj/runtime/mem.o: CFLAGS += -ffreestanding -fno-tree-loop-distribute-patterns
 $(eval $(call GOCRT,build,$(RELEASE)))
 $(eval $(call GOCRT,build/debug,$(CHECKED)))
 

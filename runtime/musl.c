@@ -54,6 +54,7 @@ hidden void __init_libc(char **envp, char *pn);
 hidden void __libc_start_init(void);
 hidden void *__copy_tls(unsigned char *mem);
 optional hidden void __do_orphaned_stdio_locks(void);
+hidden void *__vdsosym(const char *version, const char *name);
 extern optional hidden void (*const __preinit_array_start[])(int, char **, char **);
 extern optional hidden void (*const __preinit_array_end[])(int, char **, char **);
 
@@ -67,10 +68,24 @@ static uint32_t tidgen = FirstTid;
 
 /* ---- boot ---- */
 
+/* The vDSO is looked at when the time is first asked for: its pages cost a boot dear. */
+static noinline cold int firstclock(clockid_t clk, struct timespec *ts)
+{
+	g *gp = getg();
+
+	if (gp)
+		gp->nopreempt++; /* in libc, and called from anywhere */
+	runtime_vdsoclock = __vdsosym("LINUX_2.6", "__vdso_clock_gettime");
+	if (gp)
+		gp->nopreempt--;
+	return runtime_clock(clk, ts);
+}
+
 /* Thread pointer, TLS, page size, auxiliary vector, canary: musl's own start. */
 void runtime_settls(char **envp, char *argv0)
 {
 	__init_libc(envp, argv0);
+	runtime_vdsoclock = firstclock;
 	runtime_goffset = (char *)&runtime_g - (char *)self();
 	tlsused = __libc.tls_head && __libc.tls_head->size > sizeof runtime_g + sizeof runtime_ends;
 }
@@ -128,9 +143,21 @@ static void setg(struct block *b, g *gp)
 	*(g **)((char *)b + runtime_goffset) = gp;
 }
 
+/* In libc, with a new goroutine in hand: no slice is taken meanwhile. */
+static struct block *copytls(void *mem)
+{
+	g *me = getg();
+	struct block *b;
+
+	me->nopreempt++;
+	b = __copy_tls(mem);
+	me->nopreempt--;
+	return b;
+}
+
 uintptr_t runtime_tlsnew(void *mem, g *gp)
 {
-	struct block *b = __copy_tls(mem), *m0 = (struct block *)runtime_m0.g0->sched.tp;
+	struct block *b = copytls(mem), *m0 = (struct block *)runtime_m0.g0->sched.tp;
 	uint32_t tid = __atomic_fetch_add(&tidgen, 1, __ATOMIC_RELAXED);
 
 	if (tid > LastTid)
@@ -171,6 +198,7 @@ void runtime_tlsreset(g *gp)
 	b->cancel = 0;
 	b->canceldisable = b->cancelasync = 0;
 	gp->atpoint = 0;
+	gp->nopreempt = 0;
 	gp->waitword = NULL;
 	b->tsd_used = b->dlerror_flag = 0;
 	b->cancelbuf = NULL;

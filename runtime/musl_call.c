@@ -197,13 +197,8 @@ seam cold void __wait(volatile int *addr, volatile int *waiters, int val, int pr
 		xadd((int *)waiters, -1);
 }
 
-/* The lock inside libc's own structures: 0 free, 1 held, 2 held and slept on. */
-seam void __lock(volatile int *lock)
+static noinline void contend(int *l)
 {
-	int *l = (int *)lock;
-
-	if (!__libc.need_locks || cas_acq(l, 0, 1))
-		return;
 	for (int spins = 50; spins; spins--) {
 		if (!load_rlx(l) && cas_acq(l, 0, 1))
 			return;
@@ -213,10 +208,32 @@ seam void __lock(volatile int *lock)
 		waitword(l, 2, true);
 }
 
+/*
+ * The lock inside libc's own structures: 0 free, 1 held, 2 held and slept on. Who holds one keeps its slice
+ * while it is in libc (sched/preempt.c).
+ */
+seam void __lock(volatile int *lock)
+{
+	int *l = (int *)lock;
+	g *gp = getg();
+
+	if (!__libc.need_locks)
+		return;
+	if (unlikely(!cas_acq(l, 0, 1)))
+		contend(l);
+	if (likely(gp != NULL))
+		gp->nopreempt++;
+}
+
 seam void __unlock(volatile int *lock)
 {
 	int *l = (int *)lock;
+	g *gp = getg();
 
-	if (load_rlx(l) && xchg(l, 0) == 2)
+	if (!load_rlx(l))
+		return;
+	if (xchg(l, 0) == 2)
 		runtime_futexwakeup((uint32_t *)l, 1);
+	if (likely(gp && gp->nopreempt))
+		gp->nopreempt--;
 }

@@ -106,6 +106,8 @@ static void forkfreelocks(void)
 
 cold void runtime_forklibc(g *gp, int32_t was)
 {
+	if (gp)
+		gp->nopreempt = 0;
 	forkthread(gp ? (struct block *)gp->m->g0->sched.tp : self());
 	forkfreelocks();
 	runtime_forkfiles(was, self()->tid);

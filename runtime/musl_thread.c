@@ -63,7 +63,7 @@ int runtime_untilns(clockid_t clk, const struct timespec *at, int64_t *ns)
 	*ns = -1;
 	if (!at)
 		return 0;
-	if (at->tv_nsec < 0 || at->tv_nsec >= 1000000000 || __clock_gettime(clk, &now))
+	if (at->tv_nsec < 0 || at->tv_nsec >= 1000000000 || runtime_clock(clk, &now))
 		return EINVAL;
 	if (at->tv_sec < now.tv_sec)
 		return ETIMEDOUT;

@@ -23,6 +23,9 @@ enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 size_t runtime_physpagesize, runtime_hugepagesize;
 int32_t runtime_ncpu;
 
+/* The vDSO's, which mostly makes no system call; NULL: it has none. Set by runtime_settls. */
+int (*runtime_vdsoclock)(clockid_t, struct timespec *);
+
 /* All of a small file, as a string; false when it cannot be had. */
 static bool slurp(const char *path, char *buf, size_t cap)
 {
@@ -189,14 +192,18 @@ void runtime_osyield(void)
 	arch_syscall3(SYS_sched_yield, 0, 0, 0);
 }
 
-/* libc's own, not musl_call.c's: it reads the vDSO's page, no system call, and cannot park. */
-int __clock_gettime(clockid_t clk, struct timespec *ts);
+int runtime_clock(clockid_t clk, struct timespec *ts)
+{
+	if (likely(runtime_vdsoclock != NULL) && likely(runtime_vdsoclock(clk, ts) == 0))
+		return 0;
+	return (int)arch_syscall3(SYS_clock_gettime, clk, (long)ts, 0);
+}
 
 int64_t runtime_nanotime(void)
 {
 	struct timespec ts;
 
-	__clock_gettime(CLOCK_MONOTONIC, &ts);
+	runtime_clock(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 

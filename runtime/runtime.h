@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <signal.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "arch_amd64.h"
@@ -141,6 +142,7 @@ struct g {
 	uint64_t goid;
 	uint32_t forks;	  /* runtime_forks when it was made, or survived one */
 	uint8_t vforking; /* not 0: libc's calls are the kernel's, see runtime/fork.c */
+	uint16_t nopreempt; /* of libc's locks that it holds, and so on: more than 0, no slice is taken in libc */
 	m *lockedm; /* set: runs on that m only (runtime.LockOSThread) */
 
 	uint32_t lockedext; /* go_lock_os_thread's nesting */
@@ -381,6 +383,8 @@ void runtime_futexwakeup(uint32_t *addr, int n);
 void runtime_usleep(uint32_t us);
 void runtime_osyield(void);
 int64_t runtime_nanotime(void);
+extern int (*runtime_vdsoclock)(clockid_t clk, struct timespec *ts);
+int runtime_clock(clockid_t clk, struct timespec *ts); /* 0 or -errno */
 void *runtime_sysalloc(size_t n);   /* zeroed pages, NULL when there is none */
 void runtime_sysfree(void *p, size_t n);
 void *runtime_persistentalloc(size_t n, size_t align); /* zeroed, never freed; fatal when out of memory */

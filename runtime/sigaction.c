@@ -42,6 +42,14 @@ enum { Restorer = 0x04000000 };
 hidden void __restore_rt(void);
 long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
 
+/* A handler that ran here is over, but its frame is not gone: what that restores is this m's. */
+bool runtime_handlerends(uintptr_t pc)
+{
+	enum { Length = 16 }; /* or less: a move and a system call */
+
+	return pc - (uintptr_t)__restore_rt < Length;
+}
+
 /* As the kernel has it. */
 struct ksigaction {
 	void *handler;

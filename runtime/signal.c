@@ -77,9 +77,8 @@ static void altstackinit(m *mp)
 
 static void blocksignals(void)
 {
-	sigset_t all;
+	uint64_t all = ~LibcSignals;
 
-	sigfillset(&all); /* all but libc's own */
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
 }
 

@@ -30,6 +30,7 @@ bool runtime_awaitssignals(void);
 void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_defaultsig(int sig);
 bool runtime_ignored(int sig); /* for the kernel */
+bool runtime_handlerends(uintptr_t pc); /* between a handler's return and the interrupted code */
 bool runtime_handles(int sig); /* the program has a handler for it */
 bool runtime_callhandler(int sig, siginfo_t *si, void *uc);
 void runtime_sighandler(int sig, siginfo_t *si, void *uc);

@@ -270,6 +270,7 @@ void runtime_stoptheworld(void)
 	bool wait;
 
 	runtime_semacquire(&worldsema, false, WaitSema);
+	getg()->nopreempt++; /* to what it calls of libc, the stop does not apply */
 	runtime_lock(&s->lock);
 	s->stopwait = runtime_gomaxprocs - 1;
 	runtime_noteclear(&s->stopnote);
@@ -309,6 +310,7 @@ void runtime_starttheworld(int32_t procs)
 		runtime_startm(pp, false);
 	}
 	runtime_wakep();
+	getg()->nopreempt--;
 	runtime_semrelease(&worldsema, false);
 }
 

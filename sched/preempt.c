@@ -10,13 +10,14 @@
  * handler does nothing but where all of this holds, and then makes the
  * interrupted code call runtime_asyncpreempt.
  *
- * - The pc is in the program's own text. gocrt.o is linked behind the program's
- *   objects and before libc, so that is what lies below runtime_text. The runtime
- *   calls nothing of the program while it holds a lock or has a goroutine half
- *   switched, except what takes the place of the few functions of libc that it
- *   uses itself (memcpy and the like): a program that brings its own of those is not
- *   preempted at all. A stray function of libc that the linker sorts low (exit) may
- *   be preempted: it holds no lock that does not know how to wait.
+ * - The pc is in the program's text or in libc's, or another library's, not in the
+ *   runtime's or the vDSO's. The runtime calls nothing of the program while it
+ *   holds a lock or has a goroutine half switched, and of libc little, and not
+ *   what the compiler calls unasked (runtime/mem.c).
+ * - In libc: it holds none of the locks inside libc, for which others wait with their
+ *   m, and is not called by who makes a goroutine or has stopped the world (nopreempt). What
+ *   libc does with signals blocked is not interrupted anyway. Those of its locks that
+ *   goroutines park for (FILE, pthread) are as the program's own.
  * - FS is at a goroutine, which is its m's current one, Grunning, with a p: so
  *   no switch is under way.
  * - It is not in a signal handler of the program's.
@@ -39,13 +40,7 @@ enum { Room = 4 << 10 }; /* of stack, for our frames and a signal's small ones *
 
 extern char __executable_start[] __attribute__((weak)), etext[];
 
-static uint32_t ready;	/* atomic; 1: the handler is installed */
-static bool interposed; /* the program has its own memcpy or the like */
-
-static bool programtext(uintptr_t pc)
-{
-	return pc < (uintptr_t)runtime_text && pc >= (uintptr_t)__executable_start;
-}
+static uint32_t ready; /* atomic; 1: the handler is installed */
 
 /* The runtime's own, or not of the program's file at all. */
 static bool ourtext(uintptr_t pc)
@@ -87,6 +82,12 @@ static bool joined(g *gp)
 	return load(&gp->sigpending) & ~gp->sigmask & sigbit(SIGURG);
 }
 
+/* gp, which is not in the runtime's text, may lose its slice there. */
+static bool mayloseslice(const g *gp, uintptr_t pc)
+{
+	return pc < (uintptr_t)runtime_text || (!gp->nopreempt && !runtime_handlerends(pc));
+}
+
 /* A call that the signal ended goes on, wanted or not: the slice may be another by now. */
 static void preempt(ucontext_t *uc, const siginfo_t *si)
 {
@@ -101,7 +102,7 @@ static void preempt(ucontext_t *uc, const siginfo_t *si)
 		return;
 	if (runtime_rawagain(uc, gp->m))
 		return;
-	if (programtext(pc))
+	if (mayloseslice(gp, pc))
 		ctx_inject(uc, runtime_asyncpreempt, pc);
 }
 
@@ -155,7 +156,7 @@ void runtime_asyncpreempt2(struct savedregs *r)
 }
 
 /*
- * Where a loop may come by that spends its time in libc or the vDSO, where no slice can be taken: at
+ * Where a loop may come by that spends its time in the vDSO, where no slice can be taken: at
  * looks at the clock, and where a lock of libc's has just been unlocked, for who takes it
  * again and again would otherwise be interrupted only while it has it, and nobody else would get it.
  */
@@ -173,19 +174,12 @@ void runtime_giveslice(void)
 
 /* ---- the sending side ---- */
 
-static bool isprograms(const void *fn)
-{
-	return programtext((uintptr_t)fn);
-}
-
 /* Before the first signal: none of this is needed by a program that takes no slice too many. */
 void runtime_preemptinit(void)
 {
 	if (load_acq(&ready))
 		return;
 	arch_xsaveinit();
-	interposed = isprograms(memcpy) || isprograms(memmove) || isprograms(memset) ||
-		     isprograms(memcmp) || isprograms(strlen);
 	runtime_setsig(SIGURG, handler);
 	store_rel(&ready, 1u);
 }
@@ -198,8 +192,7 @@ void runtime_preemptone(p *pp)
 	if (!mp || runtime_debug.asyncpreemptoff)
 		return;
 	runtime_preemptinit();
-	if (!interposed)
-		runtime_rawsend(mp);
+	runtime_rawsend(mp);
 }
 
 void runtime_preemptm(m *mp)

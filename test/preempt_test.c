@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * preempt_test.c - slices that are taken, and ps taken from calls that went round
- * the seams. prog("preempt") and prog("rawcall") have the cases.
+ * the seams. prog("preempt"), prog("inlibc") and prog("rawcall") have the cases.
  */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
@@ -18,6 +18,9 @@ Test(preempt, every_register) { everywhere_env("GODEBUG=slice=20", "preempt", "r
 Test(preempt, ordinary_code) { everywhere_env("GODEBUG=slice=20", "preempt", "ordinary"); }
 Test(preempt, with_the_runtime_in_between) { everywhere_env("GODEBUG=slice=20", "preempt", "mixed"); }
 Test(preempt, without_wrfsbase) { everywhere_env("GODEBUG=slice=20,nofsgsbase=1", "preempt", "mixed"); }
+Test(preempt, loops_that_stay_in_libc) { everywhere("inlibc", "turns"); }
+Test(preempt, what_libc_computes) { everywhere_env("GODEBUG=slice=20", "inlibc", "results"); }
+Test(preempt, what_libc_keeps) { everywhere_env("GODEBUG=slice=20", "inlibc", "meanwhile"); }
 Test(preempt, system_calls_that_no_seam_sees) { everywhere("rawcall", "each"); }
 Test(preempt, several_such_calls) { everywhere("rawcall", "together"); }
 Test(preempt, such_calls_when_the_slice_is_over) { everywhere("rawcall", "entered"); }
