@@ -23,7 +23,8 @@
 static go_waitgroup wg;
 static volatile bool stop;
 static volatile long turns; /* that the other one had */
-static long during; /* and those during the call */
+static volatile long before; /* and those before the call, -1: that is to come */
+static long during; /* and those during it */
 
 /* The vector registers too must be as they were, when it returns. */
 static long raw(long nr, long a, long b, long c, long d, long e, long f)
@@ -54,7 +55,7 @@ static void ticks(void *arg)
 struct call {
 	const char *name;
 	long (*make)(void);
-	void (*wake)(void); /* after some 50 ms; NULL: the call's own time-out of 60 ms ends it */
+	void (*wake)(void); /* after some 50 ms and a turn of the other one; NULL: the call's own time-out of 60 ms ends it */
 	long result;
 };
 
@@ -180,8 +181,10 @@ static void makes(void *arg)
 {
 	const struct call *c = arg;
 	int64_t t = go_nanotime();
-	long before = turns, r = c->make();
+	long r;
 
+	before = turns;
+	r = c->make();
 	during = turns - before;
 	t = go_nanotime() - t;
 	if (r != c->result)
@@ -214,11 +217,14 @@ static void cleanup(void)
 static void one(const struct call *c)
 {
 	stop = false;
+	before = -1;
 	go_waitgroup_add(&wg, 1);
 	go(makes, (void *)c);
 	go_waitgroup_add(&wg, 1);
 	go(ticks, NULL);
 	go_sleep(50 * MS);
+	while (c->wake && (before < 0 || turns == before))
+		go_sleep(MS);
 	if (c->wake)
 		c->wake();
 	go_sleep(20 * MS);
