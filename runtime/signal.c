@@ -181,23 +181,31 @@ void runtime_remask(ucontext_t *uc)
 		*(uint64_t *)&uc->uc_sigmask = want & ~sigbit(SIGURG);
 		store(&mp->sigmask, want);
 	}
-	store_rel(&mp->remask, 0u);
+	store(&mp->remask, 0u);
+	runtime_futexwakeup(&mp->remask, 1);
 }
 
-/* One that is not idle any more does nothing; one that ends does not answer. */
+/*
+ * Until mp has taken the signal, however long its thread has to wait for a CPU. One that is not idle any
+ * more has another mask, and one that ends does not answer.
+ */
+static void awaitremask(m *mp)
+{
+	enum { LookNs = 1000 * 1000 };
+
+	while (load_acq(&mp->remask) && idle(mp) && runtime_signalm(mp, 0) == 0)
+		runtime_futexsleep(&mp->remask, 1, LookNs);
+}
+
 void runtime_maskidle(void)
 {
-	enum { Patience = 1000 };
-
 	for (m *mp = load_acq(&runtime_allm); mp; mp = mp->alllink) {
 		if (!idle(mp) || load(&mp->sigmask) == runtime_maing->sigmask)
 			continue;
 		runtime_preemptinit();
 		store(&mp->remask, 1u);
-		if (runtime_signalm(mp, SIGURG) < 0)
-			continue;
-		for (int i = 0; load_acq(&mp->remask) && i < Patience; i++)
-			runtime_osyield();
+		if (runtime_signalm(mp, SIGURG) == 0)
+			awaitremask(mp);
 	}
 }
 
