@@ -27,9 +27,12 @@ Test(strace, an_idle_server_makes_no_system_calls)
 			     "  before=$(switches); sleep 0.5\n"
 			     "  [ \"$(switches)\" = \"$before\" ] && break\n"
 			     "done\n"
-			     "timeout -s INT 1 strace -f -o $log -p $server 2>/dev/null\n"
+			     ">$ready\n"
+			     "strace -f -o $log -p $server 2>$ready & strace=$!\n"
+			     "until grep -q attached $ready; do sleep 0.01; done\n"
+			     "sleep 1\n"
+			     "kill -INT $strace; wait $strace\n"
 			     "kill $server\n"
-			     "[ -s $log ] || echo strace saw no thread\n"
 			     "if grep ' = ' $log; then echo not idle; else echo ok; fi\n"
 			     "rm -f $log $ready\n";
 

@@ -263,9 +263,12 @@ static void elsewhere(void)
 	go_sleep(10000 * MS);
 }
 
+static volatile bool parks;
+
 static void parked(void *arg)
 {
 	go_set_name(arg);
+	parks = true;
 	go_sleep(10000 * MS);
 }
 
@@ -273,7 +276,8 @@ static void with_others(void)
 {
 	go_maxprocs(1); /* else it might still run when main panics */
 	go(parked, "sleeper");
-	go_sleep(MS);
+	while (!parks)
+		go_sleep(MS);
 	go_panic("all shown");
 }
 
