@@ -9,6 +9,7 @@
  * its own. What libc does to the arguments of a call, it does not do to these.
  */
 #include "runtime.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,8 @@ static long raw(long nr, long a, long b, long c, long d, long e, long f)
 		go_exit();
 	if (running && nr == SYS_rt_sigprocmask && b && d == 8) /* its mask goes with the goroutine */
 		return -pthread_sigmask((int)a, (const sigset_t *)b, (sigset_t *)c);
+	if (nr == SYS_signalfd4 || nr == SYS_signalfd)
+		return runtime_signalfd((int)a, (const void *)b, c, nr == SYS_signalfd4 ? d : 0);
 	if (never(nr) || (nr == SYS_futex && (b & 127) == 1 /* FUTEX_WAKE */))
 		return arch_syscall6(nr, a, b, c, d, e, f);
 	return runtime_anycall(nr, a, b, c, d, e, f);

@@ -543,3 +543,22 @@ weakseam int sigsuspend(const sigset_t *mask)
 	errno = (int)-r;
 	return -1;
 }
+
+/* set is the kernel's to look at first. The result or -errno. */
+long runtime_signalfd(int fd, const void *set, long size, long flags)
+{
+	long r = arch_syscall6(SYS_signalfd4, fd, (long)set, size, flags, 0, 0);
+
+	if (r >= 0)
+		runtime_signalsread(*(const uint64_t *)set);
+	return r;
+}
+
+weakseam int signalfd(int fd, const sigset_t *set, int flags)
+{
+	long r = runtime_signalfd(fd, set, 8, flags);
+
+	if (r < 0)
+		errno = (int)-r;
+	return r < 0 ? -1 : (int)r;
+}

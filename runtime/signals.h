@@ -31,6 +31,7 @@ void runtime_setsig(int sig, void (*fn)(int, siginfo_t *, void *));
 void runtime_defaultsig(int sig);
 bool runtime_ignored(int sig); /* for the kernel */
 bool runtime_handlerends(uintptr_t pc); /* between a handler's return and the interrupted code */
+long runtime_signalfd(int fd, const void *set, long size, long flags);
 bool runtime_handles(int sig); /* the program has a handler for it */
 bool runtime_callhandler(int sig, siginfo_t *si, void *uc);
 void runtime_sighandler(int sig, siginfo_t *si, void *uc);
@@ -43,6 +44,7 @@ void runtime_sigactionfork(void); /* in the child */
 extern g *runtime_maing; /* the main goroutine, NULL before it is made */
 int runtime_signalg(g *gp, int sig);
 int runtime_signalself(int sig);
+void runtime_signalsread(uint64_t set); /* the program has a signalfd for them */
 bool runtime_signalown(int pid, int sig, const siginfo_t *si);
 void runtime_releasesignal(g *gp, int sig);
 void runtime_signalthread(g *gp, int sig);

@@ -13,7 +13,8 @@
  * signal came. A slot is in use from then until the handler runs: what comes
  * meanwhile is one with it, as with any pending signal.
  *
- * A signal to a goroutine (pthread_kill, raise) is a bit in its g->sigpending. Who
+ * A signal to a goroutine (pthread_kill, raise) is a bit in its g->sigpending. But one that it
+ * blocks and the program reads from a signalfd is sent to the process, where the kernel looks for it. Who
  * sets it pokes the m that the goroutine is on, if any, with the signal, as
  * CodeGoroutine. The handler runs if the bit is there, for the goroutine that is; else
  * that has gone meanwhile, and finds its bit where it runs next (runtime_setmask).
@@ -48,6 +49,8 @@ static struct {
 } slots[_NSIG] bigbss;
 
 enum { MaxHops = 4, FirstRealtime = 32 };
+
+static uint64_t readable; /* atomic; signals that there has been a signalfd for */
 
 static inline bool take(uint64_t *set, int sig)
 {
@@ -101,6 +104,27 @@ void runtime_signalthread(g *gp, int sig)
 		tothread(gp->m, sig);
 }
 
+static int toreaders(int sig)
+{
+	return (int)arch_syscall3(SYS_kill, arch_syscall3(SYS_getpid, 0, 0, 0), sig, 0);
+}
+
+static bool isreadable(g *gp, int sig)
+{
+	return unlikely(load_rlx(&readable) & sigbit(sig)) && (load_rlx(&gp->sigmask) & sigbit(sig));
+}
+
+/* What waits with the running goroutine is there for the readers, too. */
+void runtime_signalsread(uint64_t set)
+{
+	g *gp = getg();
+
+	__atomic_fetch_or(&readable, set, __ATOMIC_SEQ_CST);
+	for (int sig = 1; gp && set; sig++, set >>= 1)
+		if ((set & 1) && isreadable(gp, sig) && take(&gp->sigpending, sig))
+			toreaders(sig);
+}
+
 /* raise. 0 or -errno. */
 int runtime_signalself(int sig)
 {
@@ -108,6 +132,8 @@ int runtime_signalself(int sig)
 
 	if (!gp || !sig || gp->handling || gp == gp->m->g0 || gp->vforking)
 		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
+	if (isreadable(gp, sig))
+		return toreaders(sig);
 	put(&gp->sigpending, sig);
 	if (!(gp->sigmask & sigbit(sig)))
 		runtime_releasesignal(gp, sig);
@@ -148,6 +174,8 @@ int runtime_signalg(g *gp, int sig)
 {
 	m *mp;
 
+	if (isreadable(gp, sig))
+		return toreaders(sig);
 	put(&gp->sigpending, sig);
 	mp = load(&gp->m);
 	if (load_rlx(&gp->sigmask) & sigbit(sig)) {

@@ -17,6 +17,7 @@ Test(handlers, pthread_kill_to_those_that_run) { everywhere("handlers", "kill_ru
 Test(handlers, pthread_kill_to_one_in_sigwait) { everywhere("handlers", "kill_waiting"); }
 Test(handlers, sigwait_beside_idle_threads) { everywhere("handlers", "sigwait_beside_idle"); }
 Test(handlers, signalfd) { everywhere("handlers", "signal_fd"); }
+Test(handlers, signalfd_sees_those_to_the_goroutine) { everywhere("handlers", "signal_fd_of_mine"); }
 Test(handlers, timers) { everywhere("handlers", "timers"); }
 Test(handlers, siglongjmp_out_of_a_read) { everywhere("handlers", "jump_from_read"); }
 Test(handlers, siglongjmp_from_the_signal_stack) { everywhere("handlers", "jump_from_onstack"); }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* handlers.c - what handlers may do, where they run, and how they are left. */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -322,6 +323,50 @@ static void signal_fd(void)
 		go(kills, (void *)SIGTERM);
 		CHECK(read(f, &si, sizeof si) == sizeof si && si.ssi_signo == SIGTERM);
 	}
+}
+
+static void raises(void *main)
+{
+	CHECK(pthread_kill((pthread_t)main, SIGTERM) == 0);
+	go_waitgroup_done(&wg);
+}
+
+static bool reads_of(int f, int sig)
+{
+	struct signalfd_siginfo si;
+
+	return read(f, &si, sizeof si) == sizeof si && (int)si.ssi_signo == sig;
+}
+
+/* Signals to the goroutine itself: from before the descriptor, before the read, and in the middle of it. */
+static void signal_fd_of_mine(void)
+{
+	struct pollfd p = {.events = POLLIN};
+	sigset_t set;
+	int sig;
+
+	mask(SIG_BLOCK, SIGTERM);
+	mask(SIG_BLOCK, SIGUSR2);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR2);
+	CHECK(raise(SIGUSR2) == 0);
+	CHECK((p.fd = signalfd(-1, &set, SFD_CLOEXEC)) >= 0);
+	CHECK(reads_of(p.fd, SIGUSR2));
+	for (int i = 0; i < 5; i++) {
+		CHECK(raise(SIGTERM) == 0);
+		CHECK(poll(&p, 1, -1) == 1 && reads_of(p.fd, SIGTERM));
+		go_waitgroup_add(&wg, 1);
+		go(raises, (void *)pthread_self());
+		CHECK(reads_of(p.fd, SIGTERM));
+		go_waitgroup_wait(&wg);
+	}
+	CHECK(poll(&p, 1, 0) == 0);
+	CHECK(raise(SIGTERM) == 0);
+	CHECK(sigpending(&set) == 0 && sigismember(&set, SIGTERM));
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	CHECK(sigwait(&set, &sig) == 0 && sig == SIGTERM);
 }
 
 /* ---- timers ---- */
@@ -775,7 +820,7 @@ const struct testcase cases[] = {
 	{"kill_running", kill_running},
 	{"kill_waiting", kill_waiting},
 	{"sigwait_beside_idle", sigwait_beside_idle},
-	{"signal_fd", signal_fd},
+	{"signal_fd", signal_fd}, {"signal_fd_of_mine", signal_fd_of_mine},
 	{"timers", timers},
 	{"jump_from_read", jump_from_read},
 	{"jump_from_onstack", jump_from_onstack},
