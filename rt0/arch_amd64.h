@@ -13,14 +13,14 @@
 #define G_STACKLO 24
 #define G_STACKHI 32
 #define G_HANDLING 40
-#define G_SIGMASK 80
-#define G_SIGPENDING 160
-#define G_DEFERS 216
-#define G_TRYING 224
-#define G_PANICS 232
+#define G_SIGMASK 72
+#define G_SIGPENDING 144
+#define G_DEFERS 200
+#define G_TRYING 208
+#define G_PANICS 216
 #define M_G0 0
 #define M_G0STORE 8
-#define M_SIGMASK 376
+#define M_SIGMASK 360
 
 #define SYS_VFORK 58
 #define SYS_GETRLIMIT 97

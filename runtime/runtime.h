@@ -133,7 +133,6 @@ struct g {
 	uint8_t sizeclass;  /* of the stack, see stack.c */
 	bool guarded;	    /* the stack has a guard; else a canary word */
 	g *schedlink;	    /* next on the run queue or free list that the g is on */
-	void *param;	    /* from the one who readied it, to the one who parked */
 	uint64_t sigmask;   /* the goroutine's own signal mask, see signal.c */
 
 	void (*startfn)(void *); /* set once by newproc */
@@ -147,7 +146,6 @@ struct g {
 
 	uint32_t lockedext; /* go_lock_os_thread's nesting */
 	uint32_t lockedint; /* the runtime's own */
-	int64_t waitsince;  /* about when it parked, 0 not known; for dumps */
 	uint64_t iowait;    /* atomic; which of its waits in sched/netpoll.c this is and how far, see there */
 	uint64_t sigpending; /* atomic; signals sent to it, see sigroute.c */
 
@@ -240,8 +238,6 @@ struct m {
 	int64_t id;
 	int32_t tid;	  /* the kernel's */
 	bool spinning;	  /* out of work and looking for it; counted in sched.nmspinning */
-	bool blocked;	  /* asleep on park */
-	bool sleepspoll;  /* ... as the one m that waits for the next timer */
 	void (*mstartfn)(void);
 	note park;
 	m *alllink;   /* on allm, for ever */
@@ -254,6 +250,7 @@ struct m {
 
 	int32_t cputimer;   /* see runtime/cpusignal_linux.c; the timer's id and 1, 0: none */
 	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
+	bool resting;	    /* asleep on g0, with no lock: a handler that strikes it may do what it likes */
 	struct rawcall raw; /* see sched/rawcall.c */
 	m *servicelink;	    /* see sched/service.c */
 };
@@ -336,6 +333,14 @@ static inline bool runtime_owntext(uintptr_t pc)
 /* The running g. Never cached across anything that may park: FS moves with the goroutine. */
 extern _Thread_local g *runtime_g __attribute__((tls_model("local-exec")));
 static inline g *getg(void) { return runtime_g; }
+
+/* Around a sleep of this m's on g0 in which it holds no lock. */
+static inline void runtime_rest(m *mp, bool on)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	store_rlx(&mp->resting, on);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
 
 /* ---- rt0/asm_amd64.S ---- */
 void runtime_switch(gobuf *from, gobuf *to, m *mp); /* to's side runs runtime_finishswitch(mp) first */

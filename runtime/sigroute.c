@@ -10,8 +10,10 @@
  * goroutine is on, as CodeRouted, or leaves it with the main goroutine, to be
  * delivered when that runs next, and has sysmon wake it. If main is parked where
  * a signal does not end the wait (a channel, a mutex), the handler runs where the
- * signal came. A slot is in use from then until the handler runs: what comes
- * meanwhile is one with it, as with any pending signal.
+ * signal came. But if that is in the middle of the runtime, where what the handler calls might wait for
+ * a lock that is held right there, sysmon sends it there again (later), up to MaxTries times: then the program
+ * does nothing but call the runtime. A slot is in use from then until
+ * the handler runs: what comes meanwhile is one with it, as with any pending signal.
  *
  * A signal to a goroutine (pthread_kill, raise) is a bit in its g->sigpending. But one that it
  * blocks and the program reads from a signalfd is sent to the process, where the kernel looks for it. Who
@@ -46,9 +48,12 @@ static struct {
 	siginfo_t info;
 	m *m;	      /* where it came to */
 	uint8_t hops; /* how often it was sent on: main may run away from it */
+	uint8_t tries; /* and how often there again */
 } slots[_NSIG] bigbss;
 
-enum { MaxHops = 4, FirstRealtime = 32 };
+enum { MaxHops = 4, MaxTries = 8, FirstRealtime = 32 };
+
+static uint64_t later; /* atomic; slots that sysmon is to send to their m again */
 
 static uint64_t readable; /* atomic; signals that there has been a signalfd for */
 
@@ -104,7 +109,7 @@ void runtime_signalthread(g *gp, int sig)
 		tothread(gp->m, sig);
 }
 
-static int toreaders(int sig)
+static int killself(int sig)
 {
 	return (int)arch_syscall3(SYS_kill, arch_syscall3(SYS_getpid, 0, 0, 0), sig, 0);
 }
@@ -122,7 +127,7 @@ void runtime_signalsread(uint64_t set)
 	__atomic_fetch_or(&readable, set, __ATOMIC_SEQ_CST);
 	for (int sig = 1; gp && set; sig++, set >>= 1)
 		if ((set & 1) && isreadable(gp, sig) && take(&gp->sigpending, sig))
-			toreaders(sig);
+			killself(sig);
 }
 
 /* raise. 0 or -errno. */
@@ -133,7 +138,7 @@ int runtime_signalself(int sig)
 	if (!gp || !sig || gp->handling || gp == gp->m->g0 || gp->vforking)
 		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
 	if (isreadable(gp, sig))
-		return toreaders(sig);
+		return killself(sig);
 	put(&gp->sigpending, sig);
 	if (!(gp->sigmask & sigbit(sig)))
 		runtime_releasesignal(gp, sig);
@@ -175,7 +180,7 @@ int runtime_signalg(g *gp, int sig)
 	m *mp;
 
 	if (isreadable(gp, sig))
-		return toreaders(sig);
+		return killself(sig);
 	put(&gp->sigpending, sig);
 	mp = load(&gp->m);
 	if (load_rlx(&gp->sigmask) & sigbit(sig)) {
@@ -250,6 +255,27 @@ static bool intransit(g *gp, uintptr_t pc)
 	return runtime_owntext(pc) && !load_rlx(&gp->incall) && !load_rlx(&gp->receiving);
 }
 
+/* This m was not interrupted in the program, asleep, or in a system call. */
+static bool inruntime(m *mp, uintptr_t pc)
+{
+	g *gp = getg();
+
+	return runtime_owntext(pc) && !load_rlx(&mp->resting) && !load_rlx(&gp->incall) &&
+	       !load_rlx(&gp->receiving);
+}
+
+/* Not here, but where this m will be in a moment. */
+static bool putoff(m *mp, int sig, uintptr_t pc)
+{
+	if (!inruntime(mp, pc) || slots[sig].tries == MaxTries || !runtime_watching())
+		return false;
+	slots[sig].tries++;
+	slots[sig].m = mp;
+	put(&later, sig);
+	runtime_sysmonkick();
+	return true;
+}
+
 /* The goroutine that signals to the process are for; NULL: whichever is interrupted. */
 static g *receiver(int sig)
 {
@@ -287,8 +313,10 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 		return sig < FirstRealtime;
 	slots[sig].info = *si;
 	slots[sig].m = mp;
-	slots[sig].hops = 0;
+	slots[sig].hops = slots[sig].tries = 0;
 	if (sendon(gp, mp, sig))
+		return true;
+	if (putoff(mp, sig, pc))
 		return true;
 	take(&claimed, sig);
 	return false;
@@ -309,6 +337,8 @@ static bool arrived(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 		if (sendon(gp, mp, sig))
 			return true;
 	}
+	if (putoff(mp, sig, pc))
+		return true;
 	if (here)
 		take(&gp->sigpending, sig);
 	*si = slots[sig].info;
@@ -381,11 +411,25 @@ static void wake(g *gp)
 	}
 }
 
+/* To where the last try was; is that thread gone, to any. */
+static void sendlater(void)
+{
+	uint64_t sigs = xchg(&later, UINT64_C(0));
+
+	for (int sig = 1; sigs; sig++, sigs >>= 1)
+		if ((sigs & 1) && poke(slots[sig].m, sig, CodeRouted) < 0) {
+			take(&claimed, sig);
+			killself(sig);
+		}
+}
+
 /* Wake those that signals were left with. On sysmon. */
 void runtime_sigpoll(void)
 {
 	g *gp, *next;
 
+	if (load_rlx(&later))
+		sendlater();
 	if (!load_rlx(&waiting))
 		return;
 	for (gp = xchg(&waiting, NULL); gp; gp = next) {

@@ -44,9 +44,9 @@ static void standback(go_chan *c, p *pp)
 noinline void runtime_chanlockslow(go_chan *c, bool more)
 {
 	uint32_t nap = NapUs;
-	p *pp = getg()->m->p;
+	p *pp = getg()->m->p; /* NULL: a handler that struck an idle m */
 
-	if (!more)
+	if (pp && !more)
 		standback(c, pp);
 	for (int i = 0; load_rlx(&c->lock) || !cas_acq(&c->lock, 0u, 1u); i++) {
 		if (i < Spins && runtime_ncpu > 1) {
@@ -59,7 +59,8 @@ noinline void runtime_chanlockslow(go_chan *c, bool more)
 			nap = nap < MostNapUs / 2 ? nap * 2 : MostNapUs;
 		}
 	}
-	pp->chantime = arch_cputicks();
+	if (likely(pp != NULL))
+		pp->chantime = arch_cputicks();
 }
 
 /* ---- little things ---- */

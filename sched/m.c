@@ -304,7 +304,9 @@ noinline void runtime_startwatch(void)
 
 static void msleep(m *mp)
 {
+	runtime_rest(mp, true);
 	runtime_notesleep(&mp->park);
+	runtime_rest(mp, false);
 	runtime_noteclear(&mp->park);
 }
 

@@ -558,8 +558,12 @@ static void fetchframes(const struct glist *l)
 void runtime_netpoll(int64_t ns, struct glist *l)
 {
 	struct pollevent ev[Events];
-	int n = runtime_pollerwait(ev, Events, ns);
+	m *mp = getg()->m;
+	int n;
 
+	runtime_rest(mp, ns != 0);
+	n = runtime_pollerwait(ev, Events, ns);
+	runtime_rest(mp, false);
 	store_rlx(&polls, load_rlx(&polls) + 1);
 	fetch(ev, n);
 	for (int i = 0; i < n; i++)

@@ -39,7 +39,6 @@ struct sched {
 	uint32_t sysmonwait; /* atomic; sysmon sleeps on sysmonnote */
 	note sysmonnote;
 	uint32_t sysmonkick; /* futex: changed to have sysmon look at once */
-	int64_t procresizetime;
 
 	alignas(64) uint64_t goidgen; /* atomic */
 

@@ -451,10 +451,15 @@ static int64_t coalesce(uint32_t fired)
  */
 static bool sleepfor(uint32_t key, int64_t ns, struct glist *l)
 {
-	if (load_rlx(&sleeper.polls))
+	m *mp = getg()->m;
+
+	if (load_rlx(&sleeper.polls)) {
 		runtime_netpoll(ns, l);
-	else
+	} else {
+		runtime_rest(mp, true);
 		runtime_futexsleep(&sleeper.key, key, ns);
+		runtime_rest(mp, false);
+	}
 	return l->head || load(&sleeper.key) != key;
 }
 

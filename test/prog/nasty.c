@@ -186,7 +186,7 @@ static void handler_wakes(void)
 	struct sigaction sa = {.sa_handler = tells};
 	int v = 0;
 
-	stop = go_chan_make(sizeof v, 0);
+	stop = go_chan_make(sizeof v, 1); /* room, should main not have got so far */
 	sigaction(SIGALRM, &sa, NULL);
 	for (int i = 0; i < 5; i++) {
 		go_waitgroup_go(&wg, takes_sema, NULL);
