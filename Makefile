@@ -85,8 +85,8 @@ $1/bin/gocrt-gcc: tools/gocrt-gcc
 endef
 # What runs seldom, at the boot, at the end and around system calls is built small.
 COLD = $(addprefix runtime/,alloc args boottrace cfi cfiexpr cfifde check cpusignal_linux crt dwarfline env fork gc \
-       iocall_linux iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls musl musl_call musl_cancel musl_cond \
-       musl_create musl_exit musl_file musl_fork musl_lock musl_sem musl_signal musl_synccall musl_thread musl_tsd netpoll_linux \
+       iocall_linux iodesc_linux iomove_linux iomsg_linux iopoll_linux iowait_linux libccalls mem musl musl_call musl_cancel \
+       musl_cond musl_create musl_exit musl_file musl_fork musl_lock musl_sem musl_signal musl_synccall musl_thread musl_tsd netpoll_linux \
        os_linux print sigaction signal sigroute spawn stack symtab threadend traceback unwind) \
        $(addprefix sched/,allg cond fork lockosthread m netpoll once p panic preempt rawcall rawlook rwmutex service sysmon template timer)
 $(COLD:%=build/obj/%.o): CFLAGS += -Os -fno-jump-tables

@@ -15,24 +15,18 @@ typedef uint64_t pair __attribute__((vector_size(16), aligned(1), may_alias));
 /* Up to 16 bytes: all are loaded before any is stored. */
 static void few(char *to, const char *from, size_t n)
 {
-	typedef uint32_t half __attribute__((aligned(1), may_alias));
-
 	if (n >= 8) {
 		uint64_t first = *(word *)from, last = *(word *)(from + n - 8);
 
 		*(word *)to = first;
 		*(word *)(to + n - 8) = last;
-	} else if (n >= 4) {
-		uint32_t first = *(half *)from, last = *(half *)(from + n - 4);
+	} else {
+		uint64_t all = 0;
 
-		*(half *)to = first;
-		*(half *)(to + n - 4) = last;
-	} else if (n > 0) {
-		char first = from[0], middle = from[n / 2], last = from[n - 1];
-
-		to[0] = first;
-		to[n / 2] = middle;
-		to[n - 1] = last;
+		for (size_t i = n; i-- > 0;)
+			all = all << 8 | (unsigned char)from[i];
+		for (; n; n--, all >>= 8)
+			*to++ = (char)all;
 	}
 }
 

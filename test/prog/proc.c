@@ -422,7 +422,7 @@ static void use_stack(void *arg)
 static void big_stacks(void)
 {
 	static const size_t sizes[] = {1, 100000, 192 << 10, 300000, 1 << 20, 5000000, 64 << 20};
-	enum { Rounds = 20 };
+	enum { Rounds = 5 };
 
 	for (int round = 0; round < Rounds; round++)
 		for (size_t i = 0; i < nelem(sizes); i++) {
