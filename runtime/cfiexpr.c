@@ -84,7 +84,7 @@ static uintptr_t pop(struct expr *e)
 }
 
 /* A copy of the ith from the top. */
-static void pick(struct expr *e, unsigned i)
+static void copyith(struct expr *e, unsigned i)
 {
 	if (i >= e->n)
 		e->r.bad = true;
@@ -217,13 +217,13 @@ static void operate(struct expr *e, unsigned op)
 		deref(e, rd_uint(&e->r, 1));
 		break;
 	case OpDup:
-		pick(e, 0);
+		copyith(e, 0);
 		break;
 	case OpOver:
-		pick(e, 1);
+		copyith(e, 1);
 		break;
 	case OpPick:
-		pick(e, rd_uint(&e->r, 1));
+		copyith(e, rd_uint(&e->r, 1));
 		break;
 	case OpDrop:
 		pop(e);

@@ -72,7 +72,7 @@ static bool spin(mutex *l)
 	return false;
 }
 
-static noinline void lockslow(mutex *l)
+static noinline void contended(mutex *l)
 {
 	if (spin(l))
 		return;
@@ -84,7 +84,7 @@ void runtime_lock(mutex *l)
 {
 	rankacquire(l);
 	if (unlikely(!cas_acq(&l->key, Unlocked, Locked)))
-		lockslow(l);
+		contended(l);
 }
 
 void runtime_unlock(mutex *l)

@@ -164,7 +164,7 @@ bool runtime_signalown(int pid, int sig, const siginfo_t *si)
 	return true;
 }
 
-static void queue(g *gp)
+static void enlist(g *gp)
 {
 	if (xchg(&gp->sigqueued, 1u))
 		return;
@@ -191,7 +191,7 @@ int runtime_signalg(g *gp, int sig)
 	}
 	if (mp)
 		return poke(mp, sig, CodeGoroutine);
-	queue(gp);
+	enlist(gp);
 	return 0;
 }
 
@@ -297,7 +297,7 @@ static bool sendon(g *gp, m *here, int sig)
 	if (!mp && load_rlx(&gp->status) == Gwaiting && !runtime_iowaiting(gp))
 		return false;
 	put(&gp->sigpending, sig);
-	queue(gp);
+	enlist(gp);
 	return true;
 }
 
@@ -353,7 +353,7 @@ static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 	if (!gp || !(load(&gp->sigpending) & sigbit(sig)))
 		return true;
 	if (intransit(gp, pc)) {
-		queue(gp);
+		enlist(gp);
 		return true;
 	}
 	si->si_code = SI_TKILL;

@@ -131,7 +131,7 @@ static uint64_t claim(go_rwmutex *rw)
 	}
 }
 
-static noinline void lockslow(go_rwmutex *rw)
+static noinline void wlockslow(go_rwmutex *rw)
 {
 	uint32_t r = readers(claim(rw));
 
@@ -143,7 +143,7 @@ void go_rwmutex_lock(go_rwmutex *rw)
 {
 	runtime_need_g("go_rwmutex_lock");
 	if (unlikely(!cas_acq(&rw->_state, UINT64_C(0), Locked)))
-		lockslow(rw);
+		wlockslow(rw);
 }
 
 bool go_rwmutex_trylock(go_rwmutex *rw)
@@ -155,7 +155,7 @@ bool go_rwmutex_trylock(go_rwmutex *rw)
 	       cas_acq(&rw->_state, old, old | Locked);
 }
 
-static noinline void unlockslow(go_rwmutex *rw)
+static noinline void wunlockslow(go_rwmutex *rw)
 {
 	uint64_t old, new;
 	bool wake;
@@ -179,5 +179,5 @@ void go_rwmutex_unlock(go_rwmutex *rw)
 {
 	runtime_need_g("go_rwmutex_unlock");
 	if (unlikely(!cas_rel(&rw->_state, Locked, UINT64_C(0))))
-		unlockslow(rw);
+		wunlockslow(rw);
 }

@@ -163,7 +163,7 @@ static bool parkcommit(g *gp, void *arg)
 }
 
 /* The timeout; on g0. */
-static void timedout(struct timer *t, int64_t now)
+static void toolate(struct timer *t, int64_t now)
 {
 	struct select *sel = t->arg;
 
@@ -207,7 +207,7 @@ static int block(const struct call *a)
 
 	if (a->when > 0) {
 		sel.when = a->when;
-		sel.timer.fn = timedout;
+		sel.timer.fn = toolate;
 		sel.timer.arg = &sel;
 	}
 	enqueueall(a, &sel);

@@ -25,7 +25,7 @@ struct go_timer {
 
 /* ---- firing; on g0 ---- */
 
-static void deliver(struct timer *t, int64_t now)
+static void sendtime(struct timer *t, int64_t now)
 {
 	go_timer *gt = t->arg;
 
@@ -43,7 +43,7 @@ static void spawn(struct timer *t, int64_t now)
 
 /* ---- making ---- */
 
-static int64_t after(int64_t ns)
+static int64_t when(int64_t ns)
 {
 	int64_t now = runtime_nanotime();
 
@@ -53,7 +53,7 @@ static int64_t after(int64_t ns)
 }
 
 /* c becomes its own. */
-static go_timer *make(void (*fire)(struct timer *, int64_t), go_chan *c)
+static go_timer *maketimer(void (*fire)(struct timer *, int64_t), go_chan *c)
 {
 	go_timer *gt = runtime_timerroom() ? runtime_alloc(sizeof *gt) : NULL;
 
@@ -71,7 +71,7 @@ static go_timer *make(void (*fire)(struct timer *, int64_t), go_chan *c)
 
 static go_timer *makechan(void)
 {
-	return make(deliver, go_chan_make(sizeof(int64_t), 1));
+	return maketimer(sendtime, go_chan_make(sizeof(int64_t), 1));
 }
 
 go_timer *go_timer_new(int64_t ns)
@@ -80,7 +80,7 @@ go_timer *go_timer_new(int64_t ns)
 
 	runtime_need_g("go_timer_new");
 	gt = makechan();
-	runtime_addtimer(&gt->t, after(ns));
+	runtime_addtimer(&gt->t, when(ns));
 	return gt;
 }
 
@@ -94,7 +94,7 @@ go_timer *go_ticker_new(int64_t period)
 	gt = makechan();
 	gt->ticker = true;
 	gt->t.period = period;
-	runtime_addtimer(&gt->t, after(period));
+	runtime_addtimer(&gt->t, when(period));
 	return gt;
 }
 
@@ -105,13 +105,13 @@ go_timer *go_timer_func(int64_t ns, void (*fn)(void *), void *arg)
 
 	if (!fn)
 		go_panic("go of nil func value");
-	gt = make(spawn, NULL);
+	gt = maketimer(spawn, NULL);
 	gt->fn = fn;
 	gt->arg = arg;
 	gt->pc = (uintptr_t)__builtin_return_address(0);
 	gt->goid = gp->goid;
 	gt->sigmask = gp->sigmask;
-	runtime_addtimer(&gt->t, after(ns));
+	runtime_addtimer(&gt->t, when(ns));
 	return gt;
 }
 
@@ -153,7 +153,7 @@ bool go_timer_reset(go_timer *gt, int64_t ns)
 	runtime_lock(&gt->lock);
 	pending = stop(gt);
 	gt->t.period = gt->ticker ? ns : 0;
-	runtime_addtimer(&gt->t, after(ns));
+	runtime_addtimer(&gt->t, when(ns));
 	runtime_unlock(&gt->lock);
 	return pending;
 }

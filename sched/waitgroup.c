@@ -96,7 +96,7 @@ void go_waitgroup_done(go_waitgroup *wg)
 }
 
 /* gp's waiter is w, it is saved. False: it was let go already. */
-static bool queue(g *gp, void *arg)
+static bool enqueue(g *gp, void *arg)
 {
 	struct waiter *w = arg;
 	uintptr_t *q = &w->wg->_waiters, old, new;
@@ -122,7 +122,7 @@ void go_waitgroup_wait(go_waitgroup *wg)
 		if (old >> 32 == 0)
 			return;
 	} while (!cas(&wg->_state, old, old + 1));
-	runtime_gopark(queue, &w, WaitWaitGroup);
+	runtime_gopark(enqueue, &w, WaitWaitGroup);
 }
 
 struct task {
@@ -131,7 +131,7 @@ struct task {
 	void *arg;
 };
 
-static void done(void *wg)
+static void finished(void *wg)
 {
 	go_waitgroup_done(wg);
 }
@@ -141,7 +141,7 @@ static void runtask(void *arg)
 {
 	struct task *t = arg;
 
-	go_defer(done, t->wg);
+	go_defer(finished, t->wg);
 	t->fn(t->arg);
 }
 

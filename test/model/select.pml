@@ -6,7 +6,7 @@
  *
  * Up to four goroutines do one operation each on two channels; SCENE says which. A
  * goroutine that selects is joined by two more processes: what its m does
- * after the switch (sched/select.c:parkcommit) and its timer (sched/select.c:timedout).
+ * after the switch (sched/select.c:parkcommit) and its timer (sched/select.c:toolate).
  * The switch itself is park.pml's.
  *
  * What is done under a channel's lock and touches only what that lock guards is
@@ -456,7 +456,7 @@ end:	commits[me] == 1;
 	unlock(c)
 }
 
-/* sched/time.c:fire, sched/select.c:timedout */
+/* sched/time.c:fire, sched/select.c:toolate */
 proctype Timer(byte me)
 {
 	bit won;
