@@ -44,6 +44,7 @@ void runtime_sigactionfork(void); /* in the child */
 extern g *runtime_maing; /* the main goroutine, NULL before it is made */
 int runtime_signalg(g *gp, int sig);
 int runtime_signalself(int sig);
+void runtime_forksignals(void);
 void runtime_signalsread(uint64_t set); /* the program has a signalfd for them */
 bool runtime_signalown(int pid, int sig, const siginfo_t *si);
 void runtime_releasesignal(g *gp, int sig);

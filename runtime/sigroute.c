@@ -195,6 +195,15 @@ int runtime_signalg(g *gp, int sig)
 	return 0;
 }
 
+/* In a child of fork, which has none of its parent's signals. */
+cold void runtime_forksignals(void)
+{
+	for (g *gp = waiting; gp; gp = gp->siglink)
+		gp->sigqueued = 0;
+	waiting = NULL;
+	claimed = later = 0;
+}
+
 void runtime_signaljoined(siginfo_t *si)
 {
 	si->si_code = CodeGoroutine;

@@ -85,6 +85,7 @@ void runtime_forksched(g *gp)
 	runtime_forktimers();
 	runtime_forktemplate();
 	runtime_forklooker();
+	runtime_forksignals();
 	s->nomain = gp->goid != 1;
 	s->ngo = 1;
 	runtime_startsysmon();

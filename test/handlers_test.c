@@ -24,6 +24,7 @@ Test(handlers, siglongjmp_from_the_signal_stack) { everywhere("handlers", "jump_
 Test(handlers, longjmp_leaves_it_blocked) { everywhere("handlers", "jump_without_mask"); }
 Test(handlers, a_fault_becomes_a_panic) { everywhere("handlers", "panic_in_handler"); }
 Test(handlers, storm_of_alarms) { everywhere("handlers", "alarm_storm"); }
+Test(handlers, forks_in_a_storm) { everywhere("handlers", "fork_storm"); }
 Test(handlers, storm_of_sigprof) { everywhere("handlers", "prof_storm"); }
 Test(handlers, storm_of_sigvtalrm) { everywhere("handlers", "vtalrm_storm"); }
 Test(handlers, see_whom_they_interrupt) { everywhere("handlers", "sees_the_goroutine"); }

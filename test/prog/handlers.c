@@ -571,6 +571,48 @@ static void storm(int sig, int which)
 	end();
 }
 
+/* Signals that were on their way in the parent are none of the child's: its own come all the same. */
+static int forked[2];
+
+static void forks_children(void *arg)
+{
+	struct itimerval soon = {{0, 1000}, {0, 1000}};
+	int status = -1;
+
+	(void)arg;
+	for (int i = 0; i < 25; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			got = 0;
+			setitimer(ITIMER_REAL, &soon, NULL);
+			while (got < 5)
+				go_sleep(MS);
+			_exit(7);
+		}
+		CHECK(pid > 0);
+		while (waitpid(pid, &status, 0) < 0)
+			CHECK(errno == EINTR);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	}
+	CHECK(write(forked[1], "x", 1) == 1);
+}
+
+static void fork_storm(void)
+{
+	char byte;
+	struct itimerval t = {{0, 200}, {0, 200}}, off = {{0, 0}, {0, 0}};
+
+	handle(SIGALRM, count, SA_RESTART);
+	CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
+	CHECK(pipe(forked) == 0);
+	for (int i = 0; i < 4; i++)
+		go(forks_children, NULL);
+	for (int i = 0; i < 4; i++) /* where main is woken for each signal */
+		CHECK(read(forked[0], &byte, 1) == 1);
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+}
+
 static void alarm_storm(void) { storm(SIGALRM, ITIMER_REAL); }
 static void prof_storm(void) { storm(SIGPROF, ITIMER_PROF); }
 static void vtalrm_storm(void) { storm(SIGVTALRM, ITIMER_VIRTUAL); }
@@ -826,7 +868,7 @@ const struct testcase cases[] = {
 	{"jump_from_onstack", jump_from_onstack},
 	{"jump_without_mask", jump_without_mask},
 	{"panic_in_handler", panic_in_handler},
-	{"alarm_storm", alarm_storm},
+	{"alarm_storm", alarm_storm}, {"fork_storm", fork_storm},
 	{"prof_storm", prof_storm},
 	{"vtalrm_storm", vtalrm_storm},
 	{"sees_the_goroutine", sees_the_goroutine},
