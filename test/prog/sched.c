@@ -352,7 +352,7 @@ static void until_goroutines(int n)
 /* Until go panics: it says so, and the program goes on with those that it has. */
 static void until_refused(void)
 {
-	int n = 1000000;
+	int n = 1000000, procs;
 	const char *msg;
 
 	go_waitgroup_add(&held, 1);
@@ -364,9 +364,11 @@ static void until_refused(void)
 	go_waitgroup_done(&held);
 	go_waitgroup_wait(&wg);
 	until_goroutines(1);
+	procs = go_maxprocs(1); /* so that none is another P's */
 	n = made;
 	made = 0;
 	CHECK(!go_try(makes_many, &n)); /* on the stacks of those */
+	go_maxprocs(procs);
 	go_waitgroup_wait(&wg);
 	CHECK(made == n);
 	made = 0;
