@@ -93,7 +93,6 @@ optional hidden long __syscall_cp_c(long nr, long a, long b, long c, long d, lon
 hidden void __vm_lock(void);
 hidden void __vm_unlock(void);
 long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f);
-int __clock_gettime(clockid_t clk, struct timespec *ts);
 extern volatile int __eintr_valid_flag;
 void __wait(volatile int *addr, volatile int *waiters, int val, int priv);
 int __pthread_mutex_lock(pthread_mutex_t *m);

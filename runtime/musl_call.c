@@ -61,7 +61,7 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 weakseam int clock_gettime(clockid_t clk, struct timespec *ts)
 {
 	runtime_giveslice();
-	return __clock_gettime(clk, ts);
+	return (int)ret(runtime_clock(clk, ts));
 }
 
 weakseam time_t time(time_t *t)

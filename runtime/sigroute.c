@@ -109,7 +109,7 @@ void runtime_signalthread(g *gp, int sig)
 		tothread(gp->m, sig);
 }
 
-static int killself(int sig)
+static int sendself(int sig)
 {
 	return (int)arch_syscall3(SYS_kill, arch_syscall3(SYS_getpid, 0, 0, 0), sig, 0);
 }
@@ -127,7 +127,7 @@ void runtime_signalsread(uint64_t set)
 	__atomic_fetch_or(&readable, set, __ATOMIC_SEQ_CST);
 	for (int sig = 1; gp && set; sig++, set >>= 1)
 		if ((set & 1) && isreadable(gp, sig) && take(&gp->sigpending, sig))
-			killself(sig);
+			sendself(sig);
 }
 
 /* raise. 0 or -errno. */
@@ -138,7 +138,7 @@ int runtime_signalself(int sig)
 	if (!gp || !sig || gp->handling || gp == gp->m->g0 || gp->vforking)
 		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
 	if (isreadable(gp, sig))
-		return killself(sig);
+		return sendself(sig);
 	put(&gp->sigpending, sig);
 	if (!(gp->sigmask & sigbit(sig)))
 		runtime_releasesignal(gp, sig);
@@ -180,7 +180,7 @@ int runtime_signalg(g *gp, int sig)
 	m *mp;
 
 	if (isreadable(gp, sig))
-		return killself(sig);
+		return sendself(sig);
 	put(&gp->sigpending, sig);
 	mp = load(&gp->m);
 	if (load_rlx(&gp->sigmask) & sigbit(sig)) {
@@ -250,20 +250,6 @@ static m *thism(void)
 	return mp;
 }
 
-/*
- * gp is on this m but in the runtime: on the way to a system call or back, in a switch, or on g0.
- * A handler that jumped away from there would leave a p or a goroutine in
- * nobody's hand, so signals that are for gp wait, and come again in a moment.
- */
-static bool intransit(g *gp, uintptr_t pc)
-{
-	if (unlikely(!runtime_watching()))
-		return false; /* nobody would send it again: a child of fork, alone */
-	if (getg() != gp)
-		return true;
-	return runtime_owntext(pc) && !load_rlx(&gp->incall) && !load_rlx(&gp->receiving);
-}
-
 /* This m was not interrupted in the program, asleep, or in a system call. */
 static bool inruntime(m *mp, uintptr_t pc)
 {
@@ -271,6 +257,18 @@ static bool inruntime(m *mp, uintptr_t pc)
 
 	return runtime_owntext(pc) && !load_rlx(&mp->resting) && !load_rlx(&gp->incall) &&
 	       !load_rlx(&gp->receiving);
+}
+
+/*
+ * gp is on this m but in the runtime: on the way to a system call or back, in a switch, or on g0.
+ * A handler that jumped away from there would leave a p or a goroutine in
+ * nobody's hand, so signals that are for gp wait, and come again in a moment.
+ */
+static bool intransit(g *gp, m *mp, uintptr_t pc)
+{
+	if (unlikely(!runtime_watching()))
+		return false; /* nobody would send it again: a child of fork, alone */
+	return getg() != gp || inruntime(mp, pc);
 }
 
 /* Not here, but where this m will be in a moment. */
@@ -316,7 +314,7 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 	g *gp = receiver(sig);
 
 	if (!gp || sig >= (int)nelem(slots) || !toprocess(sig, si) ||
-	    (load(&gp->m) == mp && !intransit(gp, pc)))
+	    (load(&gp->m) == mp && !intransit(gp, mp, pc)))
 		return false;
 	if (put(&claimed, sig)) /* one is on its way; of the real-time ones each counts, and this one's handler runs here */
 		return sig < FirstRealtime;
@@ -339,7 +337,7 @@ static bool arrived(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 
 	if (!(load(&claimed) & sigbit(sig)))
 		return true;
-	if (gp && here && intransit(gp, pc))
+	if (gp && here && intransit(gp, mp, pc))
 		return sendon(gp, mp, sig);
 	if (gp && !here && slots[sig].hops < MaxHops) {
 		slots[sig].hops++;
@@ -361,7 +359,7 @@ static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 
 	if (!gp || !(load(&gp->sigpending) & sigbit(sig)))
 		return true;
-	if (intransit(gp, pc)) {
+	if (intransit(gp, mp, pc)) {
 		enlist(gp);
 		return true;
 	}
@@ -428,7 +426,7 @@ static void sendlater(void)
 	for (int sig = 1; sigs; sig++, sigs >>= 1)
 		if ((sigs & 1) && poke(slots[sig].m, sig, CodeRouted) < 0) {
 			take(&claimed, sig);
-			killself(sig);
+			sendself(sig);
 		}
 }
 

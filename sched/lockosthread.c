@@ -68,10 +68,7 @@ void runtime_stoplockedm(void)
 	runtime_sched.nmidlelocked++;
 	runtime_checkdead();
 	runtime_unlock(&runtime_sched.lock);
-	runtime_rest(mp, true);
-	runtime_notesleep(&mp->park);
-	runtime_rest(mp, false);
-	runtime_noteclear(&mp->park);
+	runtime_msleep(mp);
 	runtime_acquirep(mp->nextp);
 	mp->nextp = NULL;
 }

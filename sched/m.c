@@ -302,7 +302,7 @@ noinline void runtime_startwatch(void)
 
 /* ---- sleeping and waking ---- */
 
-static void msleep(m *mp)
+void runtime_msleep(m *mp)
 {
 	runtime_rest(mp, true);
 	runtime_notesleep(&mp->park);
@@ -321,7 +321,7 @@ void runtime_stopm(void)
 	runtime_lock(&runtime_sched.lock);
 	runtime_mput(mp);
 	runtime_unlock(&runtime_sched.lock);
-	msleep(mp);
+	runtime_msleep(mp);
 	runtime_acquirep(mp->nextp);
 	mp->nextp = NULL;
 }
@@ -413,7 +413,7 @@ _Noreturn void runtime_mexit(bool osstack)
 		retired = mp;
 		runtime_checkdead();
 		runtime_unlock(&runtime_sched.lock);
-		msleep(mp);
+		runtime_msleep(mp);
 		runtime_acquirep(mp->nextp);
 		mp->nextp = NULL;
 		runtime_schedule();

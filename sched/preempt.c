@@ -29,10 +29,7 @@
 #include "sched.h"
 #include "signals.h"
 
-#include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "context_amd64.h"
 

@@ -105,6 +105,7 @@ void runtime_mcommoninit(m *mp, int64_t id);
 bool runtime_newm(void (*fn)(void), p *pp, bool spinning, void *stack);
 bool runtime_newsysm(void (*fn)(void));
 bool runtime_newthread(m *mp);
+void runtime_msleep(m *mp); /* until woken by its note, on g0 and with no lock */
 void runtime_stopm(void);
 void runtime_startm(p *pp, bool spinning);
 void runtime_handoffp(p *pp);

@@ -366,7 +366,7 @@ stopm:					/* sched/m.c:runtime_stopm */
 	assert(p == NONE && !spinning);	/* "stopm holding a p or spinning" */
 	midle[id] = 1;			/* `runtime_mput(mp)` */
 end_asleep:
-	atomic {			/* sched/m.c:msleep, and then sched/m.c:runtime_stopm: `runtime_acquirep(mp->nextp)` */
+	atomic {			/* sched/m.c:runtime_msleep, and then sched/m.c:runtime_stopm: `runtime_acquirep(mp->nextp)` */
 		note[id] -> note[id] = 0;
 		p = nextp[id];
 		spinning = nextspin[id]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * starve.c - goroutines that spend nearly all of their time with a lock, or looking at the clock, where
- * none is preempted: the others get their turn all the same.
+ * starve.c - goroutines that spend nearly all of their time with a lock, which they are interrupted with, or
+ * looking at the clock, where none is preempted: the others get their turn all the same.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
