@@ -2,15 +2,14 @@
 /* netpoll.c - goroutines that wait for pipes and sockets: threads are not held, and nothing is lost. */
 #define _GNU_SOURCE
 #include "prog.h"
+#include "tcp.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -32,45 +31,6 @@ static int threads(void)
 static void pair(int fd[2])
 {
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
-}
-
-static struct sockaddr_in loopback(int port)
-{
-	return (struct sockaddr_in){.sin_family = AF_INET,
-				    .sin_port = htons((uint16_t)port),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static int listener(int *port)
-{
-	struct sockaddr_in a = loopback(0);
-	socklen_t n = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	CHECK(fd >= 0 && bind(fd, (void *)&a, n) == 0 && listen(fd, 128) == 0);
-	CHECK(getsockname(fd, (void *)&a, &n) == 0);
-	*port = ntohs(a.sin_port);
-	return fd;
-}
-
-static int dial(int port)
-{
-	struct sockaddr_in a = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	CHECK(fd >= 0 && connect(fd, (void *)&a, sizeof a) == 0);
-	return fd;
-}
-
-/* A TCP connection to ourselves. */
-static void tcppair(int fd[2])
-{
-	int port, l = listener(&port);
-
-	fd[0] = dial(port);
-	fd[1] = accept(l, NULL, NULL);
-	CHECK(fd[1] >= 0);
-	close(l);
 }
 
 static void writeall(int fd, const void *p, size_t n)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* odd.c - calls on descriptors that fail at once in a thread, numbers that libc uses up itself, and O_NONBLOCK. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
@@ -18,30 +17,9 @@
 #include <sys/wait.h>
 
 #include "prog.h"
+#include "tcp.h"
 
 static int v[2];
-
-static int listens(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int l = socket(AF_INET, SOCK_STREAM, 0);
-
-	CHECK(l >= 0 && bind(l, (struct sockaddr *)&a, sizeof a) == 0 && listen(l, 5) == 0);
-	return l;
-}
-
-static void tcp_pair(void)
-{
-	struct sockaddr_in a;
-	socklen_t n = sizeof a;
-	int l = listens();
-
-	CHECK(getsockname(l, (struct sockaddr *)&a, &n) == 0);
-	v[0] = socket(AF_INET, SOCK_STREAM, 0);
-	CHECK(connect(v[0], (struct sockaddr *)&a, n) == 0);
-	v[1] = accept(l, NULL, NULL);
-	CHECK(v[1] >= 0 && close(l) == 0);
-}
 
 /* ---- O_NONBLOCK on what the poller has ---- */
 
@@ -59,7 +37,7 @@ static void nonblocking(void)
 	char b[100];
 	int ep = epoll_create1(0);
 
-	tcp_pair();
+	tcppair(v);
 	go(writes_late, (void *)(long)v[0]);
 	CHECK(read(v[1], b, sizeof b) == 3);
 	CHECK(fcntl(v[1], F_SETFL, O_NONBLOCK) == 0);
@@ -96,7 +74,7 @@ static void accepts_wrong(void)
 	no_accept(v[0], EINVAL);
 	no_accept(p[0], ENOTSOCK);
 	no_accept(eventfd(0, 0), ENOTSOCK);
-	tcp_pair();
+	tcppair(v);
 	no_accept(v[0], EINVAL);
 	no_accept(-1, EBADF);
 }
@@ -120,7 +98,7 @@ static void vectors(void)
 {
 	char c;
 
-	tcp_pair();
+	tcppair(v);
 	vectors_on(v[0], v[1]);
 	CHECK(read(v[0], &c, (size_t)-1) == -1 && errno == EFAULT);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, v) == 0);
