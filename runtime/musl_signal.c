@@ -131,8 +131,6 @@ weakseam int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 		return 0;
 	now = (how == SIG_BLOCK ? was | arg : how == SIG_UNBLOCK ? was & ~arg : arg) & ~LibcSignals;
 	runtime_recordmask(gp, now);
-	if (gp == runtime_maing && now != was)
-		runtime_maskidle();
 	if (unlikely(gp->sigpending & ~now))
 		runtime_setmask(gp);
 	return 0;

@@ -382,8 +382,7 @@ bool runtime_callhandler(int sig, siginfo_t *si, void *uc)
 	return true;
 }
 
-/* The kernel's one handler for all of the program's. */
-void runtime_sighandler(int sig, siginfo_t *si, void *uc)
+static void sighandler(int sig, siginfo_t *si, void *uc)
 {
 	struct sigaction sa;
 
@@ -391,6 +390,21 @@ void runtime_sighandler(int sig, siginfo_t *si, void *uc)
 		return;
 	if (!runtime_callhandler(sig, si, uc) && read(sig, &sa) && sa.sa_handler == SIG_DFL)
 		bydefault(sig);
+}
+
+/* The kernel's one handler for all of the program's. */
+void runtime_sighandler(int sig, siginfo_t *si, void *uc)
+{
+	g *gp = getg();
+	m *mp = gp && gp->m && gp == gp->m->g0 ? gp->m : NULL;
+
+	if (mp)
+		mp->handlers++;
+	sighandler(sig, si, uc);
+	if (mp) {
+		mp->handlers--;
+		runtime_idlehandled(mp, uc);
+	}
 }
 
 /* ---- a handler is left by a jump ---- */

@@ -15,11 +15,12 @@
  * An idle m has the main goroutine's mask: a signal that main blocked before
  * it started others, to take it by sigwait or signalfd, must not find a thread
  * that does not block it. A change of main's mask is taken to those that are idle
- * already by a signal (runtime_maskidle).
+ * already by a signal (maskidle).
  */
 #include "signals.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -75,11 +76,9 @@ static void altstackinit(m *mp)
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
-static void blocksignals(void)
+static void blocksignals(uint64_t mask)
 {
-	uint64_t all = ~LibcSignals;
-
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
 }
 
 /* What mask the thread has. For m0 before the main goroutine is made, which inherits it. */
@@ -87,6 +86,27 @@ void runtime_sigsave(m *mp)
 {
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mp->sigmask, 8, 0, 0);
 	mp->g0->sigmask = mp->sigmask;
+}
+
+void runtime_setkernelmask(uint64_t mask)
+{
+	mask &= ~sigbit(SIGURG);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
+}
+
+/*
+ * The main goroutine's mask is to be this m's; all is blocked, so that what is recorded and not in
+ * force yet lets nothing through. maskidle stores main's mask and loads the record, here it is
+ * the other way round: one of the two sees the other.
+ */
+static uint64_t mainmask(m *mp)
+{
+	uint64_t want;
+
+	do
+		store(&mp->sigmask, want = load(&runtime_maing->sigmask));
+	while (want != load(&runtime_maing->sigmask));
+	return want & ~sigbit(SIGURG);
 }
 
 /*
@@ -99,23 +119,24 @@ void runtime_minit(void)
 	m *mp = getg()->m;
 
 	if (mp->mstartfn) {
-		blocksignals();
+		blocksignals(~LibcSignals);
 		return;
 	}
 	altstackinit(mp);
-	if (mp != &runtime_m0) /* m0's was saved for main to inherit */
-		mp->sigmask = load(&runtime_maing->sigmask);
-	if (mp != &runtime_m0 || (mp->sigmask & sigbit(SIGURG)))
+	if (mp != &runtime_m0)
+		runtime_setkernelmask(mainmask(mp));
+	else if (mp->sigmask & sigbit(SIGURG)) /* it was saved for main to inherit */
 		runtime_setkernelmask(mp->sigmask);
 	mp->g0->sigmask = mp->sigmask;
 }
 
-/* The signal stack stays with the m, for its next thread. */
+/* The signal stack stays with the m, for its next thread; this one's tid may soon be another's. */
 void runtime_unminit(void)
 {
 	stack_t st = {.ss_flags = SS_DISABLE};
 
-	blocksignals();
+	store_rlx(&getg()->m->tid, 0);
+	blocksignals(~LibcSignals);
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
@@ -131,16 +152,96 @@ static noinline void deliver(g *gp)
 			runtime_releasesignal(gp, sig);
 }
 
-void runtime_setkernelmask(uint64_t mask)
+/* An m that runs nobody, and is nobody's. */
+static bool idle(m *mp)
 {
-	mask &= ~sigbit(SIGURG);
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
+	return !load_acq(&mp->curg) && !load_acq(&mp->lockedg);
 }
 
+/* On g0, between goroutines. */
+void runtime_idlemask(m *mp)
+{
+	g *maing = runtime_maing;
+
+	if (likely(!maing || load(&maing->sigmask) == mp->sigmask))
+		return;
+	blocksignals(~LibcSignals);
+	runtime_setkernelmask(mainmask(mp));
+}
+
+/* What the handler returns to; in one that has struck another of the program's, that keeps its own, too. */
+static void setcontextmask(m *mp, ucontext_t *uc)
+{
+	uint64_t *mask = (uint64_t *)&uc->uc_sigmask;
+
+	*mask = mainmask(mp) | (mp->handlers ? *mask : 0);
+}
+
+/* The kernel would put back the mask of before; maskidle may have had another set meanwhile. */
+void runtime_idlehandled(m *mp, ucontext_t *uc)
+{
+	if (!idle(mp) || !runtime_maing)
+		return;
+	blocksignals(~UINT64_C(0));
+	setcontextmask(mp, uc);
+}
+
+void runtime_remask(ucontext_t *uc)
+{
+	g *gp = getg();
+	m *mp = gp->m;
+
+	if (gp == mp->g0 && idle(mp))
+		setcontextmask(mp, uc);
+	store(&mp->remask, 0u);
+	runtime_futexwakeup(&mp->remask, 1);
+}
+
+/* mp has neither the main goroutine's mask nor that of the one it runs: it is idle, or about to take that on. */
+static bool stale(m *mp)
+{
+	g *gp = load_acq(&mp->curg);
+	uint64_t mask = load(&mp->sigmask);
+
+	if (mp->mstartfn || mask == runtime_maing->sigmask)
+		return false;
+	return gp ? mask != load_rlx(&gp->sigmask) : idle(mp);
+}
+
+/*
+ * Until mp has another mask, however long its thread has to wait for a CPU. One that ends does not
+ * answer.
+ */
+static void awaitmask(m *mp)
+{
+	enum { LookNs = 1000 * 1000 };
+
+	while (stale(mp) && runtime_signalm(mp, 0) == 0)
+		if (runtime_futexsleep(&mp->remask, 1, LookNs) == -EAGAIN)
+			runtime_osyield();
+}
+
+static void maskidle(void)
+{
+	for (m *mp = load_acq(&runtime_allm); mp; mp = mp->alllink) {
+		if (likely(!stale(mp)))
+			continue;
+		runtime_preemptinit();
+		store(&mp->remask, 1u);
+		if (runtime_signalm(mp, SIGURG) == 0)
+			awaitmask(mp);
+	}
+}
+
+/* gp runs with this mask, on this m. */
 void runtime_recordmask(g *gp, uint64_t mask)
 {
+	bool tell = gp == runtime_maing && mask != gp->sigmask;
+
 	store_rlx(&gp->sigmask, mask);
 	store(&gp->m->sigmask, mask);
+	if (tell)
+		maskidle();
 }
 
 /* The thread's mask was changed behind our back, by a jump out of a handler. */
@@ -150,63 +251,6 @@ void runtime_readmask(g *gp)
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&now, 8, 0, 0);
 	runtime_recordmask(gp, now | (gp->sigmask & sigbit(SIGURG)));
-}
-
-/* On g0, between goroutines. Again if it changes meanwhile: maskidle may have come too early. */
-void runtime_idlemask(m *mp)
-{
-	g *maing = runtime_maing;
-	uint64_t want;
-
-	while (maing && unlikely((want = load(&maing->sigmask)) != mp->sigmask)) {
-		runtime_setkernelmask(want);
-		store(&mp->sigmask, want);
-	}
-}
-
-/* An m that runs nobody, and is nobody's. */
-static bool idle(m *mp)
-{
-	return !load_acq(&mp->curg) && !load_acq(&mp->lockedg) && !mp->mstartfn;
-}
-
-void runtime_remask(ucontext_t *uc)
-{
-	g *gp = getg();
-	m *mp = gp->m;
-
-	if (gp == mp->g0 && idle(mp)) {
-		uint64_t want = load(&runtime_maing->sigmask);
-
-		*(uint64_t *)&uc->uc_sigmask = want & ~sigbit(SIGURG);
-		store(&mp->sigmask, want);
-	}
-	store(&mp->remask, 0u);
-	runtime_futexwakeup(&mp->remask, 1);
-}
-
-/*
- * Until mp has taken the signal, however long its thread has to wait for a CPU. One that is not idle any
- * more has another mask, and one that ends does not answer.
- */
-static void awaitremask(m *mp)
-{
-	enum { LookNs = 1000 * 1000 };
-
-	while (load_acq(&mp->remask) && idle(mp) && runtime_signalm(mp, 0) == 0)
-		runtime_futexsleep(&mp->remask, 1, LookNs);
-}
-
-void runtime_maskidle(void)
-{
-	for (m *mp = load_acq(&runtime_allm); mp; mp = mp->alllink) {
-		if (!idle(mp) || load(&mp->sigmask) == runtime_maing->sigmask)
-			continue;
-		runtime_preemptinit();
-		store(&mp->remask, 1u);
-		if (runtime_signalm(mp, SIGURG) == 0)
-			awaitremask(mp);
-	}
 }
 
 /* gp is about to run on this m: its mask, and what pthread_kill sent it while it was parked. */

@@ -19,7 +19,7 @@ void runtime_setkernelmask(uint64_t mask);
 void runtime_recordmask(g *gp, uint64_t mask); /* it was set: gp runs with it, on this m */
 void runtime_readmask(g *gp);
 void runtime_idlemask(m *mp); /* this m goes idle */
-void runtime_maskidle(void);  /* the main goroutine's mask has changed */
+void runtime_idlehandled(m *mp, ucontext_t *uc); /* a handler that struck this m on g0 is done */
 void runtime_remask(ucontext_t *uc); /* SIGURG's handler: what maskidle asked for */
 static inline uint64_t sigbit(int sig) { return UINT64_C(1) << (sig - 1); }
 #define LibcSignals (UINT64_C(7) << 31) /* 32 to 34, never the program's: __synccall waits for each thread */

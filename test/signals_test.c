@@ -19,6 +19,7 @@ Test(signals, sigwait) { everywhere("signals", "waits_for_signal"); }
 Test(signals, sigsetjmp) { everywhere("signals", "set_jump"); }
 Test(signals, sigsetjmp_keeps_the_goroutines_mask) { everywhere("signals", "jump_masks"); }
 Test(signals, storm_of_timers) { everywhere("signals", "storm"); }
+Test(signals, blocked_in_a_storm) { everywhere("signals", "blocked_in_a_storm"); }
 Test(signals, handler_on_the_goroutines_stack) { everywhere("signals", "handler_stack"); }
 Test(signals, interrupted_call) { everywhere("signals", "interrupted"); }
 Test(signals, sigsegv_of_the_program) { everywhere("signals", "own_segv"); }

@@ -561,6 +561,70 @@ static void own_segv(void)
 	CHECK(n == 10);
 }
 
+/*
+ * What main blocks waits, on whatever thread the signal finds: idle, going idle, waking for another
+ * goroutine, or in the handler of the alarms.
+ */
+static volatile int storming;
+static volatile sig_atomic_t alarms, all;
+
+static void nods(void *arg)
+{
+	(void)arg;
+	while (storming)
+		go_sleep(50 * 1000);
+	go_waitgroup_done(&wg);
+}
+
+static void alarmed(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si, (void)uc;
+	alarms++;
+}
+
+static void tally(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si, (void)uc;
+	all++;
+}
+
+static void blocked_in_a_storm(void)
+{
+	struct itimerval t = {{0, 100}, {0, 100}}, off = {{0, 0}, {0, 0}};
+	sigset_t set, old;
+
+	handle(SIGALRM, alarmed);
+	handle(SIGUSR1, tally);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &set, &old) == 0);
+	storming = 1;
+	go_waitgroup_add(&wg, 3);
+	for (int i = 0; i < 3; i++)
+		go(nods, NULL);
+	CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
+	for (int i = 1; i <= 1500; i++) {
+		int before = all;
+
+		CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+		if (i % 3 == 0)
+			usleep(50);
+		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+		CHECK(kill(getpid(), SIGUSR1) == 0);
+		if (i % 4 == 0)
+			usleep(100);
+		CHECK(all == before);
+		CHECK(sigsuspend(&old) == -1 && errno == EINTR);
+		while (all == before) /* it was an alarm */
+			CHECK(sigsuspend(&old) == -1 && errno == EINTR);
+		CHECK(all == before + 1);
+	}
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	storming = 0;
+	go_waitgroup_wait(&wg);
+	CHECK(alarms > 0);
+}
+
 const struct testcase cases[] = {
 	{"raises", raises},
 	{"kill_self", kill_self},
@@ -574,6 +638,7 @@ const struct testcase cases[] = {
 	{"set_jump", set_jump},
 	{"jump_masks", jump_masks},
 	{"storm", storm},
+	{"blocked_in_a_storm", blocked_in_a_storm},
 	{"handler_stack", handler_stack},
 	{"interrupted", interrupted},
 	{"aborts", aborts},
