@@ -250,6 +250,7 @@ struct m {
 
 	int32_t cputimer;   /* see runtime/cpusignal_linux.c; the timer's id and 1, 0: none */
 	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
+	uint32_t poked;	    /* atomic; how many signals sigroute.c sent here that have not come */
 	uint8_t handlers;   /* of the program's signals that this g0 is in */
 	bool resting;	    /* asleep on g0, with no lock: a handler that strikes it may do what it likes */
 	struct rawcall raw; /* see sched/rawcall.c */

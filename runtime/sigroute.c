@@ -3,23 +3,25 @@
 /*
  * sigroute.c - which goroutine a signal is for.
  *
- * A signal to the process is the main thread's in C, unless that blocks it: its
- * calls return EINTR, its sigsuspend ends, and its sigsetjmp is where the handler
- * may jump to. The kernel gives it to any m. So the handler (runtime_routesignal)
- * puts what came with it into slots[sig] and sends it on to the m that the main
- * goroutine is on, as CodeRouted, or leaves it with the main goroutine, to be
- * delivered when that runs next, and has sysmon wake it. If main is parked where
- * a signal does not end the wait (a channel, a mutex), the handler runs where the
- * signal came. But if that is in the middle of the runtime, where what the handler calls might wait for
- * a lock that is held right there, sysmon sends it there again (later), up to MaxTries times: then the program
- * does nothing but call the runtime. A slot is in use from then until
- * the handler runs: what comes meanwhile is one with it, as with any pending signal.
+ * A signal to the process is the main thread's in C, unless that blocks it: its calls return EINTR,
+ * its sigsuspend ends, and its sigsetjmp is where the handler may jump to. The kernel gives it to
+ * any m. So the handler (runtime_routesignal) puts what came with it into slots[sig] and sends it
+ * on to the m that the main goroutine is on, as CodeRouted, or leaves it with the main goroutine,
+ * to be delivered when that runs next, and has sysmon wake it. A slot is in use from then until the
+ * handler runs: what comes meanwhile is one with it, as with any pending signal.
+ *
+ * If main is parked where a signal does not end the wait (a channel, a mutex), the handler runs
+ * where the signal came. But if that is in the middle of the runtime, where what the handler calls
+ * might wait for a lock that is held right there, sysmon sends it there again (later), and gives
+ * that thread time to get out: one that shares its CPU with sysmon may otherwise be struck each
+ * time before it has gone on by one instruction. After MaxTries the program does nothing but call
+ * the runtime.
  *
  * A signal to a goroutine (pthread_kill, raise) is a bit in its g->sigpending. But one that it
- * blocks and the program reads from a signalfd is sent to the process, where the kernel looks for it. Who
- * sets it pokes the m that the goroutine is on, if any, with the signal, as
- * CodeGoroutine. The handler runs if the bit is there, for the goroutine that is; else
- * that has gone meanwhile, and finds its bit where it runs next (runtime_setmask).
+ * blocks and the program reads from a signalfd is sent to the process, where the kernel looks for
+ * it. Who sets it pokes the m that the goroutine is on, if any, with the signal, as CodeGoroutine.
+ * The handler runs if the bit is there, for the goroutine that is; else that has gone meanwhile,
+ * and finds its bit where it runs next (runtime_setmask).
  *
  * Handlers must not take locks or park: they push the g on `waiting', of which
  * sysmon takes all at once, and kick sysmon. A g is never unmapped, and is on the
@@ -47,11 +49,11 @@ static uint64_t claimed; /* atomic; which slots are in use */
 static struct {
 	siginfo_t info;
 	m *m;	      /* where it came to */
-	uint8_t hops; /* how often it was sent on: main may run away from it */
-	uint8_t tries; /* and how often there again */
+	uint16_t hops;	/* how often it was sent on: main may run away from it */
+	uint16_t tries; /* and how often there again */
 } slots[_NSIG] bigbss;
 
-enum { MaxHops = 4, MaxTries = 8, FirstRealtime = 32 };
+enum { MaxHops = 4, MaxTries = 2000, RetryUs = 50, FirstRealtime = 32 };
 
 static uint64_t later; /* atomic; slots that sysmon is to send to their m again */
 
@@ -80,7 +82,14 @@ static int poke(m *mp, int sig, int code)
 	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
 
 	si.si_pid = (pid_t)pid; /* for the report of a fault that was sent */
+	if (sig != SIGURG) /* of which preemption sends more */
+		xadd(&mp->poked, 1u);
 	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)&si, 0, 0);
+}
+
+static int tothread(m *mp, int sig)
+{
+	return (int)arch_syscall3(SYS_tkill, mp->tid, sig, 0);
 }
 
 /*
@@ -90,19 +99,20 @@ static int poke(m *mp, int sig, int code)
  */
 void runtime_releasesignal(g *gp, int sig)
 {
+	bool routed = inslot(gp, sig);
+
 	store_rlx(&gp->receiving, true);
-	poke(gp->m, sig, inslot(gp, sig) ? CodeRouted : CodeGoroutine);
+	if (poke(gp->m, sig, routed ? CodeRouted : CodeGoroutine) < 0 && take(&gp->sigpending, sig)) {
+		if (routed)
+			take(&claimed, sig);
+		tothread(gp->m, sig); /* a filter of the program's refuses to queue it */
+	}
 	store_rlx(&gp->receiving, false);
 	if (!runtime_handles(sig))
 		take(&gp->sigpending, sig);
 }
 
 /* One that it blocks, and is about to wait for in the kernel. */
-static int tothread(m *mp, int sig)
-{
-	return (int)arch_syscall3(SYS_tkill, mp->tid, sig, 0);
-}
-
 void runtime_signalthread(g *gp, int sig)
 {
 	if (take(&gp->sigpending, sig))
@@ -174,7 +184,7 @@ static void enlist(g *gp)
 	runtime_sysmonkick();
 }
 
-/* pthread_kill of a goroutine that is not the running one. 0 or -errno. Also from handlers. */
+/* pthread_kill of a goroutine that is not the running one. 0 or -errno. Also from handlers. Where it may not be sent it waits. */
 int runtime_signalg(g *gp, int sig)
 {
 	m *mp;
@@ -189,9 +199,8 @@ int runtime_signalg(g *gp, int sig)
 			return tothread(mp, sig);
 		return 0;
 	}
-	if (mp)
-		return poke(mp, sig, CodeGoroutine);
-	enlist(gp);
+	if (!mp || poke(mp, sig, CodeGoroutine) < 0)
+		enlist(gp);
 	return 0;
 }
 
@@ -370,6 +379,23 @@ static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 }
 
 /*
+ * What was sent from here says so, if it still does: above RLIMIT_SIGPENDING the kernel sends the
+ * signal without its siginfo, as one of kill by process 0. Then it is by their number that they
+ * are known, which is too high where two were pending as one: any that says so ends that.
+ */
+static int sentas(m *mp, int sig, const siginfo_t *si)
+{
+	if (likely(si->si_code == CodeRouted || si->si_code == CodeGoroutine)) {
+		store_rlx(&mp->poked, 0u);
+		return si->si_code;
+	}
+	if (likely(si->si_code != SI_USER || si->si_pid || sig == SIGURG || !load_rlx(&mp->poked)))
+		return si->si_code;
+	xadd(&mp->poked, -1);
+	return load(&claimed) & sigbit(sig) ? CodeRouted : CodeGoroutine;
+}
+
+/*
  * In a handler. True: it is not for who was interrupted, and the handler is done. Else
  * *si is what the program is to see.
  */
@@ -380,10 +406,12 @@ bool runtime_routesignal(int sig, siginfo_t *si, void *uc)
 
 	if (!mp)
 		return false;
-	if (si->si_code == CodeRouted)
+	switch (sentas(mp, sig, si)) {
+	case CodeRouted:
 		return arrived(mp, sig, si, pc);
-	if (si->si_code == CodeGoroutine)
+	case CodeGoroutine:
 		return forgoroutine(mp, sig, si, pc);
+	}
 	return route(mp, sig, si, pc);
 }
 
@@ -423,6 +451,7 @@ static void sendlater(void)
 {
 	uint64_t sigs = xchg(&later, UINT64_C(0));
 
+	runtime_usleep(RetryUs);
 	for (int sig = 1; sigs; sig++, sigs >>= 1)
 		if ((sigs & 1) && poke(slots[sig].m, sig, CodeRouted) < 0) {
 			take(&claimed, sig);

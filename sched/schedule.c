@@ -346,6 +346,8 @@ static g *goidle(m *mp, p *pp)
 	int64_t until;
 	g *gp;
 
+	if (unlikely(!runtime_watching()) && runtime_handlessignals())
+		runtime_watch(); /* a handler may not run as long as the lock is held: see sigroute.c */
 	runtime_lock(&runtime_sched.lock);
 	if (load(&runtime_sched.gcwaiting)) {
 		runtime_unlock(&runtime_sched.lock);

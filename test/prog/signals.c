@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 
 #include "prog.h"
@@ -148,6 +150,37 @@ static void kill_parked(void)
 	go_mutex_unlock(&gate);
 	go_waitgroup_wait(&wg);
 	CHECK(mine == 0);
+}
+
+/* The kernel queues nothing: a signal comes without what was sent with it. */
+static void unqueued(void)
+{
+	CHECK(setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){0, 0}) == 0);
+	raises();
+	kill_self();
+	kill_parked();
+}
+
+/* A filter lets through none of what takes a siginfo. */
+static void unqueueable(void)
+{
+	enum { Load = 0x20, JumpEq = 0x15, Return = 0x06, Errno = 0x50000, Allow = 0x7fff0000 };
+	struct {
+		uint16_t code;
+		uint8_t yes, no;
+		uint32_t k;
+	} code[] = {{Load, 0, 0, 0}, {JumpEq, 0, 1, SYS_rt_tgsigqueueinfo},
+		{Return, 0, 0, Errno | EPERM}, {Return, 0, 0, Allow}};
+	struct {
+		uint16_t n;
+		void *code;
+	} program = {nelem(code), code};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(syscall(SYS_seccomp, 1 /* set a filter */, 1 /* on all threads */, &program) == 0);
+	raises();
+	kill_self();
+	kill_parked();
 }
 
 /* ---- masks ---- */
@@ -630,6 +663,8 @@ const struct testcase cases[] = {
 	{"kill_self", kill_self},
 	{"kill_own", kill_own},
 	{"kill_parked", kill_parked},
+	{"unqueued", unqueued},
+	{"unqueueable", unqueueable},
 	{"masks", masks},
 	{"mask_inherited", mask_inherited},
 	{"blocked", blocked},
