@@ -576,10 +576,11 @@ static void timeouts(void)
 
 /* ---- idle ---- */
 
-/* How often threads of a process gave up the CPU of their own accord. */
+/* How often threads of a process gave up the CPU of their own accord; less than 0: one of them would run. */
 static long switches(pid_t pid)
 {
-	char path[300], line[256];
+	char path[300], line[256], state;
+	bool awake = false;
 	struct dirent *e;
 	long sum = 0, n;
 	DIR *d;
@@ -597,10 +598,12 @@ static long switches(pid_t pid)
 		while (fgets(line, sizeof line, f))
 			if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1)
 				sum += n;
+			else if (sscanf(line, "State: %c", &state) == 1)
+				awake |= state == 'R';
 		fclose(f);
 	}
 	closedir(d);
-	return sum;
+	return awake ? -1 : sum;
 }
 
 /* Of a process that has gone to bed by then; a look at oneself would wake it. */
@@ -608,10 +611,10 @@ static long switches_asleep(pid_t pid)
 {
 	long before, now = switches(pid);
 
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 400; i++) {
 		before = now;
 		go_sleep(50 * MS);
-		if ((now = switches(pid)) == before)
+		if ((now = switches(pid)) == before && now >= 0)
 			break;
 	}
 	go_sleep(700 * MS);

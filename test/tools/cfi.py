@@ -40,6 +40,16 @@ def check():
     return names, None
 
 
+def stepi(pc):
+    """The other threads stand still, but where this one may wait for them."""
+    waits = bytes(gdb.selected_inferior().read_memory(pc, 2)) == b"\x0f\x05"  # syscall
+    if waits:
+        gdb.execute("set scheduler-locking off")
+    gdb.execute("stepi", to_string=True)
+    if waits:
+        gdb.execute("set scheduler-locking on")
+
+
 def main():
     gdb.execute("set pagination off")
     gdb.execute("set confirm off")
@@ -63,7 +73,7 @@ def main():
             break
         judged += 1
         deepest = max(deepest, len(names))
-        gdb.execute("stepi", to_string=True)
+        stepi(pc)
     else:
         gdb.execute("kill", to_string=True)
     if not wrong:
