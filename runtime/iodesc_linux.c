@@ -97,10 +97,11 @@ static int64_t limit(int fd, int name)
 	return tv.tv_sec * INT64_C(1000000000) + tv.tv_usec * 1000;
 }
 
+/* The kind may have been forgotten since it was asked for, when the close of the number's last file was over. */
 static noinline void learn(struct polldesc *pd, int fd, uint32_t gen)
 {
 	long flags = arch_syscall3(SYS_fcntl, fd, F_GETFL, 0);
-	bool socket = pd->kind == KindTcp || pd->kind == KindSocket;
+	bool socket = pd->kind == KindUnknown || pd->kind == KindTcp || pd->kind == KindSocket;
 
 	pd->nonblock = flags >= 0 && flags & O_NONBLOCK;
 	pd->limitin = socket ? limit(fd, SO_RCVTIMEO) : 0;

@@ -44,6 +44,20 @@ long runtime_iointerrupted(bool always)
 	return handled & SigNoRestart || (handled && always) ? -EINTR : 0;
 }
 
+static bool pollnow(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return runtime_iolook(&p, 1) != 0;
+}
+
+/* A datagram socket whose input was shut down: that is an end only to a call that may wait, else EAGAIN. */
+static bool ended(const struct io *io)
+{
+	return io->dir == PollIn && load_rlx(&io->pd->hangup) && !io->asks && io->pd->kind == KindSocket &&
+	       pollnow(io->fd, POLLRDHUP);
+}
+
 /* io is not ready, as of the edge counts in io->w. 0: try again; else the call's end, or IoPlain. */
 static noinline long await(struct io *io)
 {
@@ -52,6 +66,8 @@ static noinline long await(struct io *io)
 
 	runtime_ioknow(io->pd, io->fd);
 	if (io->pd->nonblock) {
+		if (io->asks)
+			return IoPlain; /* poll calls a FIFO that nobody writes to not ready: the read is at its end */
 		if (!io->empties || load_rlx(&io->pd->drained) != io->w.edgein + 1)
 			return -EAGAIN;
 		store_rlx(&io->pd->drained, 0u); /* an edge that nobody fetched may be there: ask the kernel */
@@ -62,7 +78,7 @@ static noinline long await(struct io *io)
 		runtime_gosched(); /* its number changes hands just now */
 		return 0;
 	}
-	if (r < 0)
+	if (r < 0 || ended(io))
 		return IoPlain;
 	max = io->dir == PollIn ? io->pd->limitin : io->pd->limitout;
 	if (unlikely(max && !io->deadline))
@@ -81,13 +97,6 @@ static noinline long await(struct io *io)
 	default:
 		return runtime_iointerrupted(max);
 	}
-}
-
-static bool pollnow(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-
-	return runtime_iolook(&p, 1) != 0;
 }
 
 /* A terminal set to return without waiting for a first byte: poll calls it not ready for ever. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* odd.c - calls on descriptors that fail at once in a thread, numbers that libc uses up itself, and O_NONBLOCK. */
+/* odd.c - calls on descriptors that fail at once in a thread, numbers that libc uses up itself, O_NONBLOCK, ends, limits. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -174,7 +175,77 @@ static void resolver_numbers(void)
 	}
 }
 
+/* ---- limits of a number that has just been another's ---- */
+
+static go_waitgroup wg;
+
+static void waits_briefly(void *arg)
+{
+	struct timeval tv = {0, 1000};
+	int pair[2];
+	char b;
+
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+		CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) == 0);
+		CHECK(read(pair[0], &b, 1) == -1 && errno == EAGAIN);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+/* socketpair and dup make no number known: the close of its last file may be under way. */
+static void limits_of_new(void)
+{
+	for (int i = 0; i < 16; i++)
+		go_waitgroup_go(&wg, waits_briefly, NULL);
+	go_waitgroup_wait(&wg);
+}
+
+/* ---- ends that only a call which may wait is told of ---- */
+
+static void shuts(void *fd)
+{
+	go_sleep(10 * MS);
+	CHECK(shutdown((int)(long)fd, SHUT_RD) == 0);
+}
+
+static void datagrams_end(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof a;
+	char b;
+
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, v) == 0);
+	CHECK(shutdown(v[0], SHUT_RDWR) == 0 && recv(v[0], &b, 1, 0) == 0);
+	go(shuts, (void *)(long)v[1]);
+	CHECK(read(v[1], &b, 1) == 0);
+	CHECK(recv(v[1], &b, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+	CHECK((v[0] = socket(AF_INET, SOCK_DGRAM, 0)) >= 0 && bind(v[0], (void *)&a, n) == 0);
+	CHECK(getsockname(v[0], (void *)&a, &n) == 0 && connect(v[0], (void *)&a, n) == 0);
+	go(shuts, (void *)(long)v[0]);
+	CHECK(recv(v[0], &b, 1, 0) == 0);
+}
+
+static void fifo_without_a_writer(void)
+{
+	char path[] = "/tmp/gocrt.XXXXXX", name[40], b;
+
+	CHECK(mkdtemp(path));
+	snprintf(name, sizeof name, "%s/fifo", path);
+	CHECK(mkfifo(name, 0600) == 0);
+	CHECK((v[0] = open(name, O_RDONLY | O_NONBLOCK)) >= 0);
+	CHECK(read(v[0], &b, 1) == 0);
+	CHECK((v[1] = open(name, O_WRONLY)) >= 0);
+	CHECK(read(v[0], &b, 1) == -1 && errno == EAGAIN);
+	CHECK(write(v[1], "x", 1) == 1 && read(v[0], &b, 1) == 1 && close(v[1]) == 0);
+	CHECK(read(v[0], &b, 1) == 0);
+	CHECK(unlink(name) == 0 && rmdir(path) == 0);
+}
+
 #define CASE(f) {#f, f}
 const struct testcase cases[] = {
-	CASE(nonblocking), CASE(accepts_wrong), CASE(vectors), CASE(background), CASE(resolver_numbers), {NULL, NULL},
+	CASE(nonblocking), CASE(accepts_wrong), CASE(vectors), CASE(background), CASE(resolver_numbers),
+	CASE(limits_of_new), CASE(datagrams_end), CASE(fifo_without_a_writer), {NULL, NULL},
 };
