@@ -20,7 +20,7 @@
 #define G_PANICS 216
 #define M_G0 0
 #define M_G0STORE 8
-#define M_SIGMASK 360
+#define M_SIGMASK 408
 
 #define SYS_VFORK 58
 #define SYS_GETRLIMIT 97

@@ -49,8 +49,6 @@ seam long __syscall_cp(long nr, long a, long b, long c, long d, long e, long f)
 		return rawcall(nr, a, b, c, d, e, f);
 	if (!gp)
 		return runtime_ioplaincall(nr, a, b, c, d, e, f);
-	if (unlikely(gp->sigwaits)) /* sigwait and its like find it there */
-		runtime_givepending(gp);
 	if (__syscall_cp_c) /* the program can cancel */
 		return runtime_point(nr, a, b, c, d, e, f);
 	return runtime_iocall(nr, a, b, c, d, e, f);

@@ -118,6 +118,8 @@ typedef struct {
 	uintptr_t tp;
 } gobuf;
 
+enum { MaxRealtime = 30 }; /* signals; the last ones */
+
 struct g {
 	gobuf sched; /* valid unless Grunning; first: assembly knows the offsets */
 	m *m;	     /* while running or in a system call */
@@ -155,7 +157,6 @@ struct g {
 	bool incall;	     /* in the system call itself, neither on the way to it nor back */
 	bool sigheld;	     /* its signals wait for the end of a pollwait */
 	bool receiving;	     /* in the system call that sends itself a signal which is pending */
-	bool sigwaits;	     /* atomic; in a call that waits for signals which it blocks */
 	uint8_t atpoint;     /* atomic; in a cancellation point, see musl_cancel.c */
 	bool givesway;	     /* its next unlock yields, see sema.c */
 	bool leavesmain;     /* it ends by pthread_exit of main's, not by go_exit */
@@ -171,6 +172,9 @@ struct g {
 	char *panicmsg;		     /* what go_try returned last; kept with the g */
 
 	char name[32];	      /* go_set_name's */
+	uint64_t sigwaits;    /* atomic; it is in a call that waits for these, and blocks them */
+	uint32_t door;	      /* atomic; see sigroute.c */
+	uint8_t rtpending[MaxRealtime]; /* atomic; how many of each real-time signal are in sigpending */
 
 	/* The last wait for a word that sema.c made it wait for, and those in vain before it. */
 	const void *waitedword;

@@ -443,6 +443,7 @@ void runtime_leavehandlers(uintptr_t sp)
 		runtime_fatal("a signal handler jumped to a goroutine that it did not interrupt");
 	store_rlx(&gp->handling, h);
 	store_rlx(&gp->receiving, false);
+	store(&gp->sigwaits, UINT64_C(0));
 	runtime_readmask(gp);
 	if (!h && gp->status == Gsyscall)
 		runtime_exitsyscall();
@@ -459,6 +460,7 @@ void runtime_unwindhandlers(g *gp)
 void runtime_endhandlers(g *gp)
 {
 	store_rlx(&gp->handling, NULL);
+	store(&gp->sigwaits, UINT64_C(0));
 	runtime_readmask(gp);
 }
 
@@ -519,12 +521,12 @@ weakseam int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 
 /* ---- waits for signals that are blocked ---- */
 
-static bool waits(bool on)
+static bool waits(uint64_t set)
 {
 	g *gp = getg();
 
 	if (gp)
-		store(&gp->sigwaits, on);
+		store(&gp->sigwaits, set);
 	return gp != NULL;
 }
 
@@ -535,12 +537,12 @@ weakseam int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict si,
 	uint64_t want = *(const uint64_t *)set;
 	long r;
 
-	if (waits(true))
+	if (waits(want & ~sigbit(SIGURG)))
 		want &= ~sigbit(SIGURG);
 	do
 		r = __syscall_cp(SYS_rt_sigtimedwait, (long)&want, (long)si, (long)timeout, 8, 0, 0);
 	while (r == -EINTR);
-	waits(false);
+	waits(0);
 	if (r < 0)
 		errno = (int)-r;
 	return r < 0 ? -1 : (int)r;
@@ -551,9 +553,9 @@ weakseam int sigsuspend(const sigset_t *mask)
 	uint64_t with = *(const uint64_t *)mask & ~sigbit(SIGURG);
 	long r;
 
-	waits(true);
+	waits(~with & ~sigbit(SIGURG));
 	r = __syscall_cp(SYS_rt_sigsuspend, (long)&with, 8, 0, 0, 0, 0);
-	waits(false);
+	waits(0);
 	errno = (int)-r;
 	return -1;
 }

@@ -149,7 +149,9 @@ static noinline void deliver(g *gp)
 
 	for (int sig = 1; ready; sig++, ready >>= 1)
 		if (ready & 1)
-			runtime_releasesignal(gp, sig);
+			do
+				runtime_releasesignal(gp, sig);
+			while (runtime_isrealtime(sig) && (load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)));
 }
 
 /* An m that runs nobody, and is nobody's. */

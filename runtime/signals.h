@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * signals.h - signals, of the threads and of the goroutines: what signal.c,
- * sigaction.c and sigroute.c offer each other, the seam to musl and the scheduler.
+ * sigaction.c, sigroute.c and sigpend.c offer each other, the seam to musl and the scheduler.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -49,6 +49,24 @@ void runtime_signalsread(uint64_t set); /* the program has a signalfd for them *
 bool runtime_signalown(int pid, int sig, const siginfo_t *si);
 void runtime_releasesignal(g *gp, int sig);
 void runtime_signalthread(g *gp, int sig);
+
+/* ---- runtime/sigpend.c ---- */
+enum { FirstRealtime = 65 - MaxRealtime };
+static inline bool runtime_isrealtime(int sig) { return sig >= FirstRealtime; }
+static inline bool runtime_sigtake(uint64_t *set, int sig)
+{
+	return __atomic_fetch_and(set, ~sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
+}
+static inline bool runtime_sigput(uint64_t *set, int sig)
+{
+	return __atomic_fetch_or(set, sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
+}
+bool runtime_putsig(g *gp, int sig);  /* it is pending for gp; false: too many are */
+bool runtime_takesig(g *gp, int sig); /* one of those; false: there is none */
+void runtime_nosignals(g *gp); /* none is pending for it */
+void runtime_passin(g *gp, int sig); /* it waits for that */
+int runtime_sigtothread(m *mp, int sig);
+long runtime_sigwaitcall(g *gp, syscallfn *call, long nr, long a, long b, long c, long d);
 void runtime_forgetsignal(int sig);
 void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
 bool runtime_routesignal(int sig, siginfo_t *si, void *uc);

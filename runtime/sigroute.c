@@ -30,6 +30,7 @@
 #include "netpoll.h"
 #include "signals.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -51,23 +52,14 @@ static struct {
 	m *m;	      /* where it came to */
 	uint16_t hops;	/* how often it was sent on: main may run away from it */
 	uint16_t tries; /* and how often there again */
+	bool waits;	/* it is counted in main's sigpending */
 } slots[_NSIG] bigbss;
 
-enum { MaxHops = 4, MaxTries = 2000, RetryUs = 50, FirstRealtime = 32 };
+enum { MaxHops = 4, MaxTries = 2000, RetryUs = 50 };
 
 static uint64_t later; /* atomic; slots that sysmon is to send to their m again */
 
 static uint64_t readable; /* atomic; signals that there has been a signalfd for */
-
-static inline bool take(uint64_t *set, int sig)
-{
-	return __atomic_fetch_and(set, ~sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
-}
-
-static inline bool put(uint64_t *set, int sig)
-{
-	return __atomic_fetch_or(set, sigbit(sig), __ATOMIC_SEQ_CST) & sigbit(sig);
-}
 
 static inline bool inslot(g *gp, int sig)
 {
@@ -87,11 +79,6 @@ static int poke(m *mp, int sig, int code)
 	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)&si, 0, 0);
 }
 
-static int tothread(m *mp, int sig)
-{
-	return (int)arch_syscall3(SYS_tkill, mp->tid, sig, 0);
-}
-
 /*
  * sig, whose bit is in the running goroutine's sigpending and which it does not
  * block, is for it now: when this returns its handler has run. The handler takes the bit, and it
@@ -102,21 +89,21 @@ void runtime_releasesignal(g *gp, int sig)
 	bool routed = inslot(gp, sig);
 
 	store_rlx(&gp->receiving, true);
-	if (poke(gp->m, sig, routed ? CodeRouted : CodeGoroutine) < 0 && take(&gp->sigpending, sig)) {
+	if (poke(gp->m, sig, routed ? CodeRouted : CodeGoroutine) < 0 && runtime_takesig(gp, sig)) {
 		if (routed)
-			take(&claimed, sig);
-		tothread(gp->m, sig); /* a filter of the program's refuses to queue it */
+			runtime_sigtake(&claimed, sig);
+		runtime_sigtothread(gp->m, sig); /* a filter of the program's refuses to queue it */
 	}
 	store_rlx(&gp->receiving, false);
 	if (!runtime_handles(sig))
-		take(&gp->sigpending, sig);
+		runtime_takesig(gp, sig);
 }
 
 /* One that it blocks, and is about to wait for in the kernel. */
 void runtime_signalthread(g *gp, int sig)
 {
-	if (take(&gp->sigpending, sig))
-		tothread(gp->m, sig);
+	while (runtime_takesig(gp, sig))
+		runtime_sigtothread(gp->m, sig);
 }
 
 static int sendself(int sig)
@@ -136,7 +123,7 @@ void runtime_signalsread(uint64_t set)
 
 	__atomic_fetch_or(&readable, set, __ATOMIC_SEQ_CST);
 	for (int sig = 1; gp && set; sig++, set >>= 1)
-		if ((set & 1) && isreadable(gp, sig) && take(&gp->sigpending, sig))
+		while ((set & 1) && isreadable(gp, sig) && runtime_takesig(gp, sig))
 			sendself(sig);
 }
 
@@ -149,7 +136,8 @@ int runtime_signalself(int sig)
 		return (int)arch_syscall3(SYS_tkill, runtime_gettid(), sig, 0);
 	if (isreadable(gp, sig))
 		return sendself(sig);
-	put(&gp->sigpending, sig);
+	if (!runtime_putsig(gp, sig))
+		return -EAGAIN;
 	if (!(gp->sigmask & sigbit(sig)))
 		runtime_releasesignal(gp, sig);
 	return 0;
@@ -191,12 +179,12 @@ int runtime_signalg(g *gp, int sig)
 
 	if (isreadable(gp, sig))
 		return sendself(sig);
-	put(&gp->sigpending, sig);
+	if (!runtime_putsig(gp, sig))
+		return -EAGAIN;
 	mp = load(&gp->m);
 	if (load_rlx(&gp->sigmask) & sigbit(sig)) {
-		/* It waits with the goroutine, but for one that waits for it in the kernel. */
-		if (mp && load_rlx(&gp->sigwaits) && take(&gp->sigpending, sig))
-			return tothread(mp, sig);
+		if (load(&gp->sigwaits) & sigbit(sig))
+			runtime_passin(gp, sig);
 		return 0;
 	}
 	if (!mp || poke(mp, sig, CodeGoroutine) < 0)
@@ -221,7 +209,7 @@ void runtime_signaljoined(siginfo_t *si)
 /* The program no longer handles sig: what is on its way will not arrive. */
 void runtime_forgetsignal(int sig)
 {
-	take(&claimed, sig);
+	runtime_sigtake(&claimed, sig);
 }
 
 /* ---- receiving ---- */
@@ -287,7 +275,7 @@ static bool putoff(m *mp, int sig, uintptr_t pc)
 		return false;
 	slots[sig].tries++;
 	slots[sig].m = mp;
-	put(&later, sig);
+	runtime_sigput(&later, sig);
 	runtime_sysmonkick();
 	return true;
 }
@@ -303,7 +291,7 @@ static g *receiver(int sig)
 		       : NULL;
 }
 
-/* What is in slots[sig] goes to gp, which is not running here. False: it cannot be woken. */
+/* What is in slots[sig] goes to gp, which is not running here. False: it cannot be woken, or too many wait. */
 static bool sendon(g *gp, m *here, int sig)
 {
 	m *mp = load(&gp->m);
@@ -312,7 +300,10 @@ static bool sendon(g *gp, m *here, int sig)
 		return poke(mp, sig, CodeRouted) == 0;
 	if (!mp && load_rlx(&gp->status) == Gwaiting && !runtime_iowaiting(gp))
 		return false;
-	put(&gp->sigpending, sig);
+	if (!slots[sig].waits && !runtime_putsig(gp, sig))
+		return false;
+	slots[sig].waits = true;
+	runtime_sigput(&gp->sigpending, sig);
 	enlist(gp);
 	return true;
 }
@@ -325,16 +316,17 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 	if (!gp || sig >= (int)nelem(slots) || !toprocess(sig, si) ||
 	    (load(&gp->m) == mp && !intransit(gp, mp, pc)))
 		return false;
-	if (put(&claimed, sig)) /* one is on its way; of the real-time ones each counts, and this one's handler runs here */
-		return sig < FirstRealtime;
+	if (runtime_sigput(&claimed, sig)) /* one is on its way; of the real-time ones each counts, and this one's handler runs here */
+		return !runtime_isrealtime(sig);
 	slots[sig].info = *si;
 	slots[sig].m = mp;
 	slots[sig].hops = slots[sig].tries = 0;
+	slots[sig].waits = false;
 	if (sendon(gp, mp, sig))
 		return true;
 	if (putoff(mp, sig, pc))
 		return true;
-	take(&claimed, sig);
+	runtime_sigtake(&claimed, sig);
 	return false;
 }
 
@@ -355,10 +347,10 @@ static bool arrived(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 	}
 	if (putoff(mp, sig, pc))
 		return true;
-	if (here)
-		take(&gp->sigpending, sig);
+	if (here && slots[sig].waits)
+		runtime_takesig(gp, sig);
 	*si = slots[sig].info;
-	return !take(&claimed, sig);
+	return !runtime_sigtake(&claimed, sig);
 }
 
 /* It is for a goroutine that was on this m when it was sent. */
@@ -375,7 +367,7 @@ static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 	si->si_code = SI_TKILL;
 	si->si_pid = (pid_t)arch_syscall3(SYS_getpid, 0, 0, 0);
 	si->si_uid = (uid_t)arch_syscall3(SYS_getuid, 0, 0, 0);
-	return !take(&gp->sigpending, sig);
+	return !runtime_takesig(gp, sig);
 }
 
 /*
@@ -420,8 +412,9 @@ bool runtime_routesignal(int sig, siginfo_t *si, void *uc)
 /* The main goroutine cannot be woken: back to where the signal came, if it was to the process. */
 static void sendback(g *gp, int sig)
 {
-	if (!inslot(gp, sig) || !take(&gp->sigpending, sig))
+	if (!inslot(gp, sig) || !runtime_takesig(gp, sig))
 		return;
+	slots[sig].waits = false;
 	slots[sig].hops = MaxHops;
 	poke(slots[sig].m, sig, CodeRouted);
 }
@@ -454,7 +447,7 @@ static void sendlater(void)
 	runtime_usleep(RetryUs);
 	for (int sig = 1; sigs; sig++, sigs >>= 1)
 		if ((sigs & 1) && poke(slots[sig].m, sig, CodeRouted) < 0) {
-			take(&claimed, sig);
+			runtime_sigtake(&claimed, sig);
 			sendself(sig);
 		}
 }

@@ -77,7 +77,7 @@ void runtime_forksched(g *gp)
 
 	gp->forks = ++runtime_forks;
 	runtime_maing = gp; /* what the process is sent is for it now */
-	gp->sigpending = 0;
+	runtime_nosignals(gp);
 	wipem(gp->m);
 	wipesched(gp->m);
 	runtime_addallg(gp);

@@ -189,7 +189,8 @@ static inline void birth(g *gp, g *parent, p *pp, void (*fn)(void *), uintptr_t 
 	gp->parentid = parent->goid;
 	gp->goid = newgoid(pp);
 	gp->sigmask = parent->m->sigmask;
-	gp->sigpending = 0;
+	if (unlikely(gp->sigpending))
+		runtime_nosignals(gp);
 	gp->forks = load_rlx(&runtime_forks);
 	if (unlikely(load_rlx(&runtime_sched.nomain)))
 		xadd(&runtime_sched.ngo, 1);

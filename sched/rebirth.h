@@ -15,6 +15,7 @@
 #define REBIRTH_H
 
 #include "park.h"
+#include "signals.h"
 
 /* Made by go(), whose argument is not on its stack, and never switched to. */
 static inline bool unstarted(g *gp)
@@ -37,7 +38,8 @@ static inline struct arch_call rebirth(g *gp, g *next)
 	gp->parentid = next->parentid;
 	gp->goid = next->goid;
 	gp->sigmask = next->sigmask;
-	gp->sigpending = 0;
+	if (unlikely(gp->sigpending))
+		runtime_nosignals(gp);
 	gp->forks = next->forks;
 	return arch_firstcall(next->sched.sp);
 }

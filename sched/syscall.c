@@ -14,6 +14,7 @@
  * it by exitsyscall. On the way there and back handlers wait (sigroute.c).
  */
 #include "sched.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -143,7 +144,8 @@ cold long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, lon
 	gp->sighandled = 0;
 	do {
 		runtime_entersyscall();
-		r = call(nr, a, b, c, d, e, f);
+		r = unlikely(gp->sigwaits) ? runtime_sigwaitcall(gp, call, nr, a, b, c, d)
+					   : call(nr, a, b, c, d, e, f);
 		runtime_exitsyscall();
 	} while (unheard(gp, nr, r));
 	gp->sighandled |= before;

@@ -11,6 +11,8 @@ Test(signals, raise) { everywhere("signals", "raises"); }
 Test(signals, kill_to_its_own_process) { everywhere("signals", "kill_own"); }
 Test(signals, pthread_kill_to_itself) { everywhere("signals", "kill_self"); }
 Test(signals, pthread_kill_to_one_that_is_parked) { everywhere("signals", "kill_parked"); }
+Test(signals, real_time_ones_are_counted) { everywhere("signals", "realtime"); }
+Test(signals, to_several_in_sigwaitinfo) { everywhere("signals", "sent_to_waiters"); }
 Test(signals, that_the_kernel_does_not_queue) { everywhere("signals", "unqueued"); }
 Test(signals, that_a_filter_refuses_to_queue) { everywhere("signals", "unqueueable"); }
 Test(signals, masks_are_the_goroutines) { everywhere("signals", "masks"); }

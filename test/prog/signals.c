@@ -152,6 +152,79 @@ static void kill_parked(void)
 	CHECK(mine == 0);
 }
 
+/* Of the real-time signals each counts, up to as many as one goroutine can have. */
+static void counts(void *arg)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	sigaddset(&set, SIGUSR1);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	mine = 0;
+	for (int i = 0; i < 3; i++)
+		CHECK(raise(SIGRTMIN + 1) == 0 && pthread_kill(pthread_self(), SIGRTMIN + 1) == 0 && raise(SIGUSR1) == 0);
+	CHECK(mine == 0);
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+	CHECK(mine == 6 + 1);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	for (int i = 0; i < 5; i++)
+		CHECK(raise(SIGRTMIN + 1) == 0);
+	for (int i = 0; i < 5; i++) {
+		siginfo_t si;
+
+		CHECK(sigwaitinfo(&set, &si) == SIGRTMIN + 1 && si.si_pid == getpid());
+	}
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0 && mine == 7);
+	if (arg)
+		go_waitgroup_done(&wg);
+}
+
+static void realtime(void)
+{
+	handle(SIGRTMIN + 1, mark);
+	handle(SIGUSR1, mark);
+	counts(NULL);
+	go_waitgroup_add(&wg, 1);
+	go(counts, &wg);
+	go_waitgroup_wait(&wg);
+}
+
+/* Each of several that wait gets what is sent to it, as often, wherever it runs next. */
+static void counts_in(void *arg)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	target[(intptr_t)arg] = pthread_self();
+	go_waitgroup_done(&wg);
+	for (int i = 0; i < 60; i++) {
+		siginfo_t si;
+
+		CHECK(sigwaitinfo(&set, &si) == SIGRTMIN + 1);
+		if (i % 3 == 0)
+			go_sched();
+	}
+	go_waitgroup_done(&wg);
+}
+
+static void sent_to_waiters(void)
+{
+	handle(SIGRTMIN + 1, mark);
+	each(5, counts_in);
+	go_waitgroup_add(&wg, 5);
+	for (int i = 0; i < 60; i++) {
+		for (int k = 0; k < 5; k++)
+			CHECK(pthread_kill(target[k], SIGRTMIN + 1) == 0);
+		if (i % 4 == 0)
+			go_sleep(MS / 10);
+	}
+	go_waitgroup_wait(&wg);
+	CHECK(mine == 0);
+}
+
 /* The kernel queues nothing: a signal comes without what was sent with it. */
 static void unqueued(void)
 {
@@ -663,6 +736,8 @@ const struct testcase cases[] = {
 	{"kill_self", kill_self},
 	{"kill_own", kill_own},
 	{"kill_parked", kill_parked},
+	{"realtime", realtime},
+	{"sent_to_waiters", sent_to_waiters},
 	{"unqueued", unqueued},
 	{"unqueueable", unqueueable},
 	{"masks", masks},
