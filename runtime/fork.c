@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 /*
- * fork.c - fork, _Fork and vfork of a goroutine.
+ * fork.c - fork, _Fork, vfork and clone of a goroutine.
  *
  * fork. In this order, so that nobody waits in a circle:
  *
@@ -32,6 +32,8 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -96,9 +98,16 @@ static uint64_t hold(void)
 	return mask;
 }
 
-static long kernelfork(void)
+/* How the kernel forks; flags include the signal at the end. */
+struct how {
+	unsigned long flags;
+	int *parenttid, *childtid;
+};
+static const struct how plainly = {.flags = SIGCHLD};
+
+static long kernelfork(const struct how *h)
 {
-	return arch_syscall6(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+	return arch_syscall6(SYS_clone, (long)h->flags, 0, (long)h->parenttid, (long)h->childtid, 0, 0);
 }
 
 /* The running goroutine when it can stop the world: it has a p, and is on its own stack. */
@@ -113,7 +122,7 @@ static g *forker(void)
 }
 
 /* Everything but the calling thread is gone, the scheduler too. */
-static long forkbare(void)
+static long forkbare(const struct how *h)
 {
 	g *gp = getg();
 	int32_t tid = runtime_libctid();
@@ -123,7 +132,7 @@ static long forkbare(void)
 	if (gp)
 		gp->vforking += Nest; /* libc's locks wait without the scheduler; and so it stays in the child */
 	mask = hold();
-	r = kernelfork();
+	r = kernelfork(h);
 	if (r == 0) {
 		runtime_forklibc(gp, tid);
 		runtime_forkwipe();
@@ -136,7 +145,7 @@ static long forkbare(void)
 	return r;
 }
 
-static long forkworld(g *gp)
+static long forkworld(g *gp, const struct how *h)
 {
 	int32_t tid = runtime_libctid();
 	uint64_t mask;
@@ -145,7 +154,7 @@ static long forkworld(g *gp)
 	runtime_stoptheworld();
 	gp->vforking = Nest; /* as above */
 	mask = hold();
-	r = kernelfork();
+	r = kernelfork(h);
 	gp->vforking = 0;
 	if (r == 0) {
 		runtime_forklibc(gp, tid);
@@ -161,13 +170,13 @@ static long forkworld(g *gp)
 	return r;
 }
 
-static long dofork(void)
+static long dofork(const struct how *h)
 {
 	g *gp = forker();
 	long r;
 
 	runtime_forklocklibc();
-	r = gp ? forkworld(gp) : forkbare();
+	r = gp ? forkworld(gp, h) : forkbare(h);
 	if (r != 0)
 		runtime_forkunlocklibc();
 	return r;
@@ -185,13 +194,49 @@ weakseam pid_t fork(void)
 	long r;
 
 	runtime_forkhandlers(-1);
-	r = dofork();
+	r = dofork(&plainly);
 	runtime_forkhandlers(r == 0);
+	return result(r);
+}
+
+/*
+ * The kernel's clone without a stack, by number. What shares the memory is a thread that libc knows nothing of, and
+ * what shares the descriptors would close our poller's: their child is not a process to start afresh in.
+ */
+long runtime_clone(unsigned long flags, int *parenttid, int *childtid, long tls)
+{
+	struct how h = {flags, parenttid, childtid};
+
+	if (flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS))
+		return arch_syscall6(SYS_clone, (long)flags, 0, (long)parenttid, (long)childtid, tls, 0);
+	return dofork(&h);
+}
+
+__attribute__((visibility("hidden"))) int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+
+/* A child that is a process of its own is one of fork, whose main is fn: on the goroutine's stack, it need not use that. */
+weakseam int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
+{
+	int *parenttid, *childtid;
+	void *tls;
+	va_list ap;
+	long r;
+
+	va_start(ap, arg);
+	parenttid = va_arg(ap, int *);
+	tls = va_arg(ap, void *);
+	childtid = va_arg(ap, int *);
+	va_end(ap);
+	if (flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS))
+		return result(__clone(fn, stack, flags, arg, parenttid, tls, childtid));
+	r = runtime_clone((unsigned)flags, parenttid, childtid, 0);
+	if (r == 0)
+		_exit(fn(arg));
 	return result(r);
 }
 
 /* For signal handlers: no handlers, and no locks that the interrupted code may hold. */
 weakseam pid_t _Fork(void)
 {
-	return result(forkbare());
+	return result(forkbare(&plainly));
 }

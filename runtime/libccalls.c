@@ -99,8 +99,7 @@ weakcall void sync(void)
 static bool never(long nr)
 {
 	switch (nr) {
-	case SYS_fork: /* these return twice, and the child has no use for a p that is let go of */
-	case SYS_vfork:
+	case SYS_vfork: /* these return twice, and the child has no use for a p that is let go of */
 	case SYS_clone:
 	case SYS_clone3:
 	case SYS_exit:
@@ -134,6 +133,8 @@ static long raw(long nr, long a, long b, long c, long d, long e, long f)
 		go_exit();
 	if (running && nr == SYS_rt_sigprocmask && b && d == 8) /* its mask goes with the goroutine */
 		return -pthread_sigmask((int)a, (const sigset_t *)b, (sigset_t *)c);
+	if (nr == SYS_fork || (nr == SYS_clone && !b))
+		return runtime_clone(nr == SYS_fork ? SIGCHLD : (unsigned long)a, (int *)c, (int *)d, e);
 	if (nr == SYS_signalfd4 || nr == SYS_signalfd)
 		return runtime_signalfd((int)a, (const void *)b, c, nr == SYS_signalfd4 ? d : 0);
 	if (never(nr) || (nr == SYS_futex && (b & 127) == 1 /* FUTEX_WAKE */))

@@ -516,6 +516,7 @@ extern _Thread_local struct end *runtime_ends; /* of C++'s thread_local objects;
 void runtime_runends(void); /* there are some: of the running goroutine or thread */
 
 /* ---- runtime/fork.c ---- */
+long runtime_clone(unsigned long flags, int *parenttid, int *childtid, long tls); /* without a stack; 0 in the child */
 bool runtime_vforkenter(void); /* false: fork instead */
 long runtime_vforkleave(long r); /* r, or -1 with errno */
 

@@ -24,3 +24,4 @@ Test(fork, then_threads) { everywhere("fork", "threads"); }
 Test(fork, signals) { everywhere("fork", "signals"); }
 Test(fork, bare) { everywhere("fork", "bare"); }
 Test(fork, under_load) { everywhere("fork", "storm"); }
+Test(fork, clone_of_a_process) { everywhere("fork", "clones"); }

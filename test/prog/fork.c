@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -1032,7 +1033,46 @@ static void storm(int each)
 static void short_storm(void) { storm(25); }
 static void long_storm(void) { storm(2500); }
 
+/* ---- clone, by name and by number: a child that is a process is one of fork ---- */
+
+static void nothing_at_all(void *arg) { (void)arg; }
+
+static int is_main_there(void *n)
+{
+	usleep(1000);
+	return (int)(intptr_t)n;
+}
+
+static int ended_with(pid_t pid)
+{
+	int status;
+
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void clones(void)
+{
+	static _Alignas(16) char stack[1 << 16];
+
+	for (int i = 0; i < 5; i++) {
+		pid_t pid;
+
+		CHECK(ended_with(clone(is_main_there, stack + sizeof stack, SIGCHLD, (void *)(intptr_t)i)) == i);
+		if ((pid = (pid_t)syscall(SYS_fork)) == 0)
+			_exit(is_main_there((void *)3));
+		CHECK(ended_with(pid) == 3);
+		if ((pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L)) == 0) {
+			go(nothing_at_all, NULL);
+			go_sched();
+			_exit(is_main_there((void *)4));
+		}
+		CHECK(ended_with(pid) == 4);
+	}
+}
+
 const struct testcase cases[] = {
+	{"clones", clones},
 	{"works", works},
 	{"alone", alone},
 	{"waiters", waiters},
