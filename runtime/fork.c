@@ -199,22 +199,26 @@ weakseam pid_t fork(void)
 	return result(r);
 }
 
-/*
- * The kernel's clone without a stack, by number. What shares the memory is a thread that libc knows nothing of, and
- * what shares the descriptors would close our poller's: their child is not a process to start afresh in.
- */
+/* Left to the kernel: what shares the memory is a thread that libc knows nothing of, what shares the descriptors would
+ * close our poller's. */
+enum { Left = CLONE_VM | CLONE_FILES | CLONE_SETTLS };
+
+/* The kernel's clone without a stack. From a handler as _Fork. */
 long runtime_clone(unsigned long flags, int *parenttid, int *childtid, long tls)
 {
 	struct how h = {flags, parenttid, childtid};
 
-	if (flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS))
+	if (flags & Left)
 		return arch_syscall6(SYS_clone, (long)flags, 0, (long)parenttid, (long)childtid, tls, 0);
-	return dofork(&h);
+	return forker() ? dofork(&h) : forkbare(&h);
 }
 
 __attribute__((visibility("hidden"))) int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
-/* A child that is a process of its own is one of fork, whose main is fn: on the goroutine's stack, it need not use that. */
+/*
+ * A child that is a process of its own is one of fork, whose main is fn: it stays on the goroutine's stack. One that
+ * borrows the memory until it execs is one of vfork.
+ */
 weakseam int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	int *parenttid, *childtid;
@@ -227,7 +231,13 @@ weakseam int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 	tls = va_arg(ap, void *);
 	childtid = va_arg(ap, int *);
 	va_end(ap);
-	if (flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS))
+	if ((flags & (Left | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK)) {
+		runtime_vforkenter();
+		r = __clone(fn, stack, flags, arg, parenttid, tls, childtid);
+		runtime_vforkleave(0);
+		return result(r);
+	}
+	if (flags & Left)
 		return result(__clone(fn, stack, flags, arg, parenttid, tls, childtid));
 	r = runtime_clone((unsigned)flags, parenttid, childtid, 0);
 	if (r == 0)

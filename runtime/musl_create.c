@@ -120,10 +120,9 @@ weakseam _Noreturn void pthread_exit(void *result)
 		__pthread_exit(result);
 	if (gp->handling)
 		runtime_endhandlers(gp);
-	if (gp->status == Gsyscall) { /* cancelled inside a call */
-		store(&gp->sigwaits, UINT64_C(0));
+	runtime_sigwaitleft(gp);
+	if (gp->status == Gsyscall) /* cancelled inside a call */
 		runtime_exitsyscall();
-	}
 	runtime_pointleft(gp);
 	b->canceldisable = PTHREAD_CANCEL_DISABLE;
 	b->cancelasync = 0;

@@ -173,7 +173,7 @@ struct g {
 
 	char name[32];	      /* go_set_name's */
 	uint64_t sigwaits;    /* atomic; it is in a call that waits for these, and blocks them */
-	uint32_t door;	      /* atomic; see sigroute.c */
+	uint32_t door;	      /* atomic; see sigpend.c */
 	uint8_t rtpending[MaxRealtime]; /* atomic; how many of each real-time signal are in sigpending */
 
 	/* The last wait for a word that sema.c made it wait for, and those in vain before it. */
@@ -254,7 +254,7 @@ struct m {
 
 	int32_t cputimer;   /* see runtime/cpusignal_linux.c; the timer's id and 1, 0: none */
 	uint32_t remask;    /* atomic; an idle m is to take the main goroutine's mask */
-	uint32_t poked;	    /* atomic; how many signals sigroute.c sent here that have not come */
+	uint32_t poked;	    /* atomic; signals that sigroute.c sent here and that may not have come */
 	uint8_t handlers;   /* of the program's signals that this g0 is in */
 	bool resting;	    /* asleep on g0, with no lock: a handler that strikes it may do what it likes */
 	struct rawcall raw; /* see sched/rawcall.c */

@@ -443,7 +443,7 @@ void runtime_leavehandlers(uintptr_t sp)
 		runtime_fatal("a signal handler jumped to a goroutine that it did not interrupt");
 	store_rlx(&gp->handling, h);
 	store_rlx(&gp->receiving, false);
-	store(&gp->sigwaits, UINT64_C(0));
+	runtime_sigwaitleft(gp);
 	runtime_readmask(gp);
 	if (!h && gp->status == Gsyscall)
 		runtime_exitsyscall();
@@ -460,7 +460,7 @@ void runtime_unwindhandlers(g *gp)
 void runtime_endhandlers(g *gp)
 {
 	store_rlx(&gp->handling, NULL);
-	store(&gp->sigwaits, UINT64_C(0));
+	runtime_sigwaitleft(gp);
 	runtime_readmask(gp);
 }
 
@@ -521,11 +521,12 @@ weakseam int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
 
 /* ---- waits for signals that are blocked ---- */
 
+/* Not of a handler, whose call is just the kernel's, nor of a child of vfork. */
 static bool waits(uint64_t set)
 {
 	g *gp = getg();
 
-	if (gp)
+	if (gp && !gp->handling && !gp->vforking)
 		store(&gp->sigwaits, set);
 	return gp != NULL;
 }

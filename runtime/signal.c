@@ -149,9 +149,8 @@ static noinline void deliver(g *gp)
 
 	for (int sig = 1; ready; sig++, ready >>= 1)
 		if (ready & 1)
-			do
+			for (unsigned n = runtime_howmany(gp, sig); n > 0 && !(gp->sigmask & sigbit(sig)); n--)
 				runtime_releasesignal(gp, sig);
-			while (runtime_isrealtime(sig) && (load(&gp->sigpending) & ~gp->sigmask & sigbit(sig)));
 }
 
 /* An m that runs nobody, and is nobody's. */

@@ -49,6 +49,15 @@ void runtime_signalsread(uint64_t set); /* the program has a signalfd for them *
 bool runtime_signalown(int pid, int sig, const siginfo_t *si);
 void runtime_releasesignal(g *gp, int sig);
 void runtime_signalthread(g *gp, int sig);
+void runtime_forgetsignal(int sig);
+void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
+bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
+void runtime_sigpoll(void);
+/* runtime/musl_sem.c: posts by signal handlers and threads, left with sysmon */
+void runtime_sempoll(void);
+bool runtime_semlate(void);
+void runtime_forksems(void);
+_Noreturn void runtime_stackoverflow(g *gp);
 
 /* ---- runtime/sigpend.c ---- */
 enum { FirstRealtime = 65 - MaxRealtime };
@@ -67,14 +76,7 @@ void runtime_nosignals(g *gp); /* none is pending for it */
 void runtime_passin(g *gp, int sig); /* it waits for that */
 int runtime_sigtothread(m *mp, int sig);
 long runtime_sigwaitcall(g *gp, syscallfn *call, long nr, long a, long b, long c, long d);
-void runtime_forgetsignal(int sig);
-void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
-bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
-void runtime_sigpoll(void);
-/* runtime/musl_sem.c: posts by signal handlers and threads, left with sysmon */
-void runtime_sempoll(void);
-bool runtime_semlate(void);
-void runtime_forksems(void);
-_Noreturn void runtime_stackoverflow(g *gp);
+void runtime_sigwaitleft(g *gp); /* such a call is over, however it was left */
+unsigned runtime_howmany(g *gp, int sig); /* are pending for it */
 
 #endif

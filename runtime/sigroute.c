@@ -61,6 +61,13 @@ static uint64_t later; /* atomic; slots that sysmon is to send to their m again 
 
 static uint64_t readable; /* atomic; signals that there has been a signalfd for */
 
+/* The slot is free. */
+static bool unclaim(int sig)
+{
+	slots[sig].waits = false;
+	return runtime_sigtake(&claimed, sig);
+}
+
 static inline bool inslot(g *gp, int sig)
 {
 	return gp == runtime_maing && sig < (int)nelem(slots) && (load(&claimed) & sigbit(sig));
@@ -68,15 +75,36 @@ static inline bool inslot(g *gp, int sig)
 
 /* ---- sending ---- */
 
+static int tgqueue(long pid, m *mp, int sig, siginfo_t *si)
+{
+	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)si, 0, 0);
+}
+
+static bool unpoke(m *mp)
+{
+	uint32_t n;
+
+	do
+		if ((n = load(&mp->poked)) == 0)
+			return false;
+	while (!cas(&mp->poked, n, n - 1));
+	return true;
+}
+
 static int poke(m *mp, int sig, int code)
 {
 	siginfo_t si = {.si_signo = sig, .si_code = code};
 	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+	int r;
 
 	si.si_pid = (pid_t)pid; /* for the report of a fault that was sent */
-	if (sig != SIGURG) /* of which preemption sends more */
-		xadd(&mp->poked, 1u);
-	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)&si, 0, 0);
+	if (sig == SIGURG || !runtime_handles(sig)) /* preemption sends more; the kernel may drop it */
+		return tgqueue(pid, mp, sig, &si);
+	xadd(&mp->poked, 1u);
+	r = tgqueue(pid, mp, sig, &si);
+	if (r < 0)
+		unpoke(mp);
+	return r;
 }
 
 /*
@@ -91,8 +119,10 @@ void runtime_releasesignal(g *gp, int sig)
 	store_rlx(&gp->receiving, true);
 	if (poke(gp->m, sig, routed ? CodeRouted : CodeGoroutine) < 0 && runtime_takesig(gp, sig)) {
 		if (routed)
-			runtime_sigtake(&claimed, sig);
-		runtime_sigtothread(gp->m, sig); /* a filter of the program's refuses to queue it */
+			unclaim(sig);
+		/* A filter of the program's refuses to queue it, or, of a real-time one, the kernel. */
+		if (runtime_sigtothread(gp->m, sig) < 0)
+			runtime_putsig(gp, sig);
 	}
 	store_rlx(&gp->receiving, false);
 	if (!runtime_handles(sig))
@@ -195,6 +225,8 @@ int runtime_signalg(g *gp, int sig)
 /* In a child of fork, which has none of its parent's signals. */
 cold void runtime_forksignals(void)
 {
+	if (getg())
+		getg()->door = 0;
 	for (g *gp = waiting; gp; gp = gp->siglink)
 		gp->sigqueued = 0;
 	waiting = NULL;
@@ -209,7 +241,7 @@ void runtime_signaljoined(siginfo_t *si)
 /* The program no longer handles sig: what is on its way will not arrive. */
 void runtime_forgetsignal(int sig)
 {
-	runtime_sigtake(&claimed, sig);
+	unclaim(sig);
 }
 
 /* ---- receiving ---- */
@@ -300,12 +332,19 @@ static bool sendon(g *gp, m *here, int sig)
 		return poke(mp, sig, CodeRouted) == 0;
 	if (!mp && load_rlx(&gp->status) == Gwaiting && !runtime_iowaiting(gp))
 		return false;
-	if (!slots[sig].waits && !runtime_putsig(gp, sig))
+	if (slots[sig].waits)
+		runtime_sigput(&gp->sigpending, sig);
+	else if (!runtime_putsig(gp, sig))
 		return false;
 	slots[sig].waits = true;
-	runtime_sigput(&gp->sigpending, sig);
 	enlist(gp);
 	return true;
+}
+
+/* What was left with main went another way: to its sigwait. */
+static bool gone(int sig)
+{
+	return slots[sig].waits && !(load(&runtime_maing->sigpending) & sigbit(sig));
 }
 
 /* A signal to the process has come to this m. */
@@ -316,7 +355,8 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 	if (!gp || sig >= (int)nelem(slots) || !toprocess(sig, si) ||
 	    (load(&gp->m) == mp && !intransit(gp, mp, pc)))
 		return false;
-	if (runtime_sigput(&claimed, sig)) /* one is on its way; of the real-time ones each counts, and this one's handler runs here */
+	/* One is on its way; of the real-time ones each counts, and this one's handler runs here. */
+	if (runtime_sigput(&claimed, sig) && !gone(sig))
 		return !runtime_isrealtime(sig);
 	slots[sig].info = *si;
 	slots[sig].m = mp;
@@ -326,7 +366,7 @@ static bool route(m *mp, int sig, const siginfo_t *si, uintptr_t pc)
 		return true;
 	if (putoff(mp, sig, pc))
 		return true;
-	runtime_sigtake(&claimed, sig);
+	unclaim(sig);
 	return false;
 }
 
@@ -347,10 +387,10 @@ static bool arrived(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 	}
 	if (putoff(mp, sig, pc))
 		return true;
-	if (here && slots[sig].waits)
-		runtime_takesig(gp, sig);
+	if (slots[sig].waits)
+		runtime_takesig(runtime_maing, sig);
 	*si = slots[sig].info;
-	return !runtime_sigtake(&claimed, sig);
+	return !unclaim(sig);
 }
 
 /* It is for a goroutine that was on this m when it was sent. */
@@ -364,6 +404,8 @@ static bool forgoroutine(m *mp, int sig, siginfo_t *si, uintptr_t pc)
 		enlist(gp);
 		return true;
 	}
+	if (inslot(gp, sig) && !runtime_isrealtime(sig)) /* both are pending: it is one signal */
+		return arrived(mp, sig, si, pc);
 	si->si_code = SI_TKILL;
 	si->si_pid = (pid_t)arch_syscall3(SYS_getpid, 0, 0, 0);
 	si->si_uid = (uid_t)arch_syscall3(SYS_getuid, 0, 0, 0);
@@ -381,9 +423,8 @@ static int sentas(m *mp, int sig, const siginfo_t *si)
 		store_rlx(&mp->poked, 0u);
 		return si->si_code;
 	}
-	if (likely(si->si_code != SI_USER || si->si_pid || sig == SIGURG || !load_rlx(&mp->poked)))
+	if (likely(si->si_code != SI_USER || si->si_pid || sig == SIGURG || !unpoke(mp)))
 		return si->si_code;
-	xadd(&mp->poked, -1);
 	return load(&claimed) & sigbit(sig) ? CodeRouted : CodeGoroutine;
 }
 
@@ -447,7 +488,7 @@ static void sendlater(void)
 	runtime_usleep(RetryUs);
 	for (int sig = 1; sigs; sig++, sigs >>= 1)
 		if ((sigs & 1) && poke(slots[sig].m, sig, CodeRouted) < 0) {
-			runtime_sigtake(&claimed, sig);
+			unclaim(sig);
 			sendself(sig);
 		}
 }

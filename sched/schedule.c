@@ -181,6 +181,7 @@ _Noreturn void runtime_execute(g *gp, bool inherit)
 	m *mp = getg()->m;
 
 	mp->curg = gp;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* from here on no handler changes mp->sigmask */
 	gp->m = mp;
 	store_rlx(&gp->status, Grunning);
 	if (!inherit)

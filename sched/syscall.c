@@ -144,7 +144,7 @@ cold long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, lon
 	gp->sighandled = 0;
 	do {
 		runtime_entersyscall();
-		r = unlikely(gp->sigwaits) ? runtime_sigwaitcall(gp, call, nr, a, b, c, d)
+		r = unlikely(gp->sigwaits != 0) ? runtime_sigwaitcall(gp, call, nr, a, b, c, d)
 					   : call(nr, a, b, c, d, e, f);
 		runtime_exitsyscall();
 	} while (unheard(gp, nr, r));
