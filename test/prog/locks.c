@@ -180,10 +180,10 @@ static void rw_order(void)
 			go_sched();
 		}
 		go(one_write, (void *)3);
-		go_sleep(2 * MS);
+		let_park();
 		for (int i = 0; i < 3; i++)
 			go(one_read, (void *)2);
-		go_sleep(2 * MS);
+		let_park();
 		CHECK(nth == 0);
 		go_rwmutex_runlock(&rw);
 		go_waitgroup_wait(&wg);
