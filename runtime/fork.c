@@ -170,9 +170,9 @@ static long forkworld(g *gp, const struct how *h)
 	return r;
 }
 
-static long dofork(const struct how *h)
+/* gp: the running goroutine, by which the world is stopped; NULL: there is none. */
+static long dofork(g *gp, const struct how *h)
 {
-	g *gp = forker();
 	long r;
 
 	runtime_forklocklibc();
@@ -194,26 +194,27 @@ weakseam pid_t fork(void)
 	long r;
 
 	runtime_forkhandlers(-1);
-	r = dofork(&plainly);
+	r = dofork(forker(), &plainly);
 	runtime_forkhandlers(r == 0);
 	return result(r);
 }
 
-/* Left to the kernel: what shares the memory is a thread that libc knows nothing of, what shares the descriptors would
- * close our poller's. */
+/*
+ * Left to the kernel: what shares the memory is a thread that libc knows nothing of, what shares
+ * the descriptors would close our poller's.
+ */
 enum { Left = CLONE_VM | CLONE_FILES | CLONE_SETTLS };
 
 /* The kernel's clone without a stack. From a handler as _Fork. */
 long runtime_clone(unsigned long flags, int *parenttid, int *childtid, long tls)
 {
 	struct how h = {flags, parenttid, childtid};
+	g *gp = forker();
 
 	if (flags & Left)
 		return arch_syscall6(SYS_clone, (long)flags, 0, (long)parenttid, (long)childtid, tls, 0);
-	return forker() ? dofork(&h) : forkbare(&h);
+	return gp ? dofork(gp, &h) : forkbare(&h);
 }
-
-__attribute__((visibility("hidden"))) int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 /*
  * A child that is a process of its own is one of fork, whose main is fn: it stays on the goroutine's stack. One that

@@ -164,7 +164,6 @@ const char *runtime_checkfile(void); /* NULL, or that FILE is not as we know it 
 void runtime_forkfiles(int32_t was, int32_t now);
 
 /* ---- musl_signal.c ---- */
-void runtime_givepending(g *gp); /* what waits with it is the kernel's to deliver: it is about to wait there */
 int32_t runtime_blocktid(struct block *b); /* the kernel's tid of the thread b is on, 0: on none */
 
 /* ---- musl_cancel.c ---- */

@@ -6,6 +6,7 @@
  * keeps for posix_spawn. The calls themselves are in fork.c and spawn.c.
  */
 #include "musl.h"
+#include "signals.h"
 
 #include <signal.h>
 #include <spawn.h>

@@ -17,16 +17,6 @@ weakseam pid_t gettid(void)
 	return runtime_gettid();
 }
 
-/* What waits with the goroutine and is now to be seen by the kernel: it is about to wait there. */
-void runtime_givepending(g *gp)
-{
-	uint64_t now = load(&gp->sigpending);
-
-	for (int sig = 1; now; sig++, now >>= 1)
-		if (now & 1)
-			runtime_signalthread(gp, sig);
-}
-
 static cold int killself(int sig)
 {
 	return (unsigned)sig < _NSIG ? runtime_signalself(sig) : -EINVAL;

@@ -517,6 +517,8 @@ void runtime_runends(void); /* there are some: of the running goroutine or threa
 
 /* ---- runtime/fork.c ---- */
 long runtime_clone(unsigned long flags, int *parenttid, int *childtid, long tls); /* without a stack; 0 in the child */
+/* libc's, which is not the name clone */
+__attribute__((visibility("hidden"))) int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 bool runtime_vforkenter(void); /* false: fork instead */
 long runtime_vforkleave(long r); /* r, or -1 with errno */
 

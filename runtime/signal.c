@@ -76,7 +76,7 @@ static void altstackinit(m *mp)
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
-static void blocksignals(uint64_t mask)
+static void setthreadmask(uint64_t mask)
 {
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
 }
@@ -90,8 +90,7 @@ void runtime_sigsave(m *mp)
 
 void runtime_setkernelmask(uint64_t mask)
 {
-	mask &= ~sigbit(SIGURG);
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0);
+	setthreadmask(mask & ~sigbit(SIGURG));
 }
 
 /*
@@ -106,7 +105,7 @@ static uint64_t mainmask(m *mp)
 	do
 		store(&mp->sigmask, want = load(&runtime_maing->sigmask));
 	while (want != load(&runtime_maing->sigmask));
-	return want & ~sigbit(SIGURG);
+	return want;
 }
 
 /*
@@ -119,7 +118,7 @@ void runtime_minit(void)
 	m *mp = getg()->m;
 
 	if (mp->mstartfn) {
-		blocksignals(~LibcSignals);
+		setthreadmask(~LibcSignals);
 		return;
 	}
 	altstackinit(mp);
@@ -136,7 +135,7 @@ void runtime_unminit(void)
 	stack_t st = {.ss_flags = SS_DISABLE};
 
 	store_rlx(&getg()->m->tid, 0);
-	blocksignals(~LibcSignals);
+	setthreadmask(~LibcSignals);
 	arch_syscall3(SYS_sigaltstack, (long)&st, 0, 0);
 }
 
@@ -166,7 +165,7 @@ void runtime_idlemask(m *mp)
 
 	if (likely(!maing || load(&maing->sigmask) == mp->sigmask))
 		return;
-	blocksignals(~LibcSignals);
+	setthreadmask(~LibcSignals);
 	runtime_setkernelmask(mainmask(mp));
 }
 
@@ -175,7 +174,7 @@ static void setcontextmask(m *mp, ucontext_t *uc)
 {
 	uint64_t *mask = (uint64_t *)&uc->uc_sigmask;
 
-	*mask = mainmask(mp) | (mp->handlers ? *mask : 0);
+	*mask = (mainmask(mp) & ~sigbit(SIGURG)) | (mp->handlers ? *mask : 0);
 }
 
 /* The kernel would put back the mask of before; maskidle may have had another set meanwhile. */
@@ -183,7 +182,7 @@ void runtime_idlehandled(m *mp, ucontext_t *uc)
 {
 	if (!idle(mp) || !runtime_maing)
 		return;
-	blocksignals(~UINT64_C(0));
+	setthreadmask(~UINT64_C(0));
 	setcontextmask(mp, uc);
 }
 

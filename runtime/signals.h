@@ -48,7 +48,6 @@ void runtime_forksignals(void);
 void runtime_signalsread(uint64_t set); /* the program has a signalfd for them */
 bool runtime_signalown(int pid, int sig, const siginfo_t *si);
 void runtime_releasesignal(g *gp, int sig);
-void runtime_signalthread(g *gp, int sig);
 void runtime_forgetsignal(int sig);
 void runtime_signaljoined(siginfo_t *si); /* it stands for one to the goroutine, too */
 bool runtime_routesignal(int sig, siginfo_t *si, void *uc);
@@ -73,6 +72,8 @@ static inline bool runtime_sigput(uint64_t *set, int sig)
 bool runtime_putsig(g *gp, int sig);  /* it is pending for gp; false: too many are */
 bool runtime_takesig(g *gp, int sig); /* one of those; false: there is none */
 void runtime_nosignals(g *gp); /* none is pending for it */
+void runtime_givepending(g *gp); /* what is becomes its thread's, for execve */
+bool runtime_sentbyus(const siginfo_t *si); /* tkill of our own: raise, pthread_kill, a request to preempt */
 void runtime_passin(g *gp, int sig); /* it waits for that */
 int runtime_sigtothread(m *mp, int sig);
 long runtime_sigwaitcall(g *gp, syscallfn *call, long nr, long a, long b, long c, long d);

@@ -61,12 +61,26 @@ void runtime_nosignals(g *gp)
 	memset(gp->rtpending, 0, sizeof gp->rtpending);
 }
 
-/* ---- a goroutine waits in the kernel for signals that it blocks ---- */
-
 int runtime_sigtothread(m *mp, int sig)
 {
 	return (int)arch_syscall3(SYS_tkill, mp->tid, sig, 0);
 }
+
+bool runtime_sentbyus(const siginfo_t *si)
+{
+	return si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0);
+}
+
+void runtime_givepending(g *gp)
+{
+	uint64_t now = load(&gp->sigpending);
+
+	for (int sig = 1; now; sig++, now >>= 1)
+		while ((now & 1) && runtime_takesig(gp, sig))
+			runtime_sigtothread(gp->m, sig);
+}
+
+/* ---- a goroutine waits in the kernel for signals that it blocks ---- */
 
 /*
  * sigwait and its like find one that waits with the goroutine on the thread, where only one is put for
@@ -91,11 +105,6 @@ void runtime_passin(g *gp, int sig)
 	store(&gp->door, sent ? what + DoorSent : (uint32_t)DoorOpen);
 }
 
-static bool ours(const siginfo_t *si)
-{
-	return si->si_code == SI_TKILL && si->si_pid == arch_syscall3(SYS_getpid, 0, 0, 0);
-}
-
 /* The signal that was passed in and may still be there goes back to where it came from. */
 static void takeback(g *gp, int sig)
 {
@@ -106,7 +115,7 @@ static void takeback(g *gp, int sig)
 
 	if (arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&si, (long)&now, 8, 0, 0) != sig)
 		return;
-	if (ours(&si))
+	if (runtime_sentbyus(&si))
 		runtime_putsig(gp, sig);
 	else if (arch_syscall3(SYS_rt_sigqueueinfo, pid, sig, (long)&si) < 0) /* kill's, but for the first thread */
 		arch_syscall3(SYS_kill, pid, sig, 0);
@@ -148,6 +157,6 @@ long runtime_sigwaitcall(g *gp, syscallfn *call, long nr, long a, long b, long c
 	r = call(nr, a, fetches ? (long)&si : b, c, d, 0, 0);
 	if (fetches && r > 0 && out)
 		*out = si;
-	shut(gp, fetches && ours(&si) ? r : 0);
+	shut(gp, fetches && runtime_sentbyus(&si) ? r : 0);
 	return r;
 }

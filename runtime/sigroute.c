@@ -75,7 +75,7 @@ static inline bool inslot(g *gp, int sig)
 
 /* ---- sending ---- */
 
-static int tgqueue(long pid, m *mp, int sig, siginfo_t *si)
+static int tgqueue(long pid, m *mp, int sig, const siginfo_t *si)
 {
 	return (int)arch_syscall6(SYS_rt_tgsigqueueinfo, pid, mp->tid, sig, (long)si, 0, 0);
 }
@@ -94,15 +94,14 @@ static bool unpoke(m *mp)
 static int poke(m *mp, int sig, int code)
 {
 	siginfo_t si = {.si_signo = sig, .si_code = code};
-	long pid = arch_syscall3(SYS_getpid, 0, 0, 0);
+	bool counts = sig != SIGURG && runtime_handles(sig); /* preemption sends more; the kernel may drop it */
 	int r;
 
-	si.si_pid = (pid_t)pid; /* for the report of a fault that was sent */
-	if (sig == SIGURG || !runtime_handles(sig)) /* preemption sends more; the kernel may drop it */
-		return tgqueue(pid, mp, sig, &si);
-	xadd(&mp->poked, 1u);
-	r = tgqueue(pid, mp, sig, &si);
-	if (r < 0)
+	si.si_pid = (pid_t)arch_syscall3(SYS_getpid, 0, 0, 0); /* for the report of a fault that was sent */
+	if (counts)
+		xadd(&mp->poked, 1u);
+	r = tgqueue(si.si_pid, mp, sig, &si);
+	if (r < 0 && counts)
 		unpoke(mp);
 	return r;
 }
@@ -127,13 +126,6 @@ void runtime_releasesignal(g *gp, int sig)
 	store_rlx(&gp->receiving, false);
 	if (!runtime_handles(sig))
 		runtime_takesig(gp, sig);
-}
-
-/* One that it blocks, and is about to wait for in the kernel. */
-void runtime_signalthread(g *gp, int sig)
-{
-	while (runtime_takesig(gp, sig))
-		runtime_sigtothread(gp->m, sig);
 }
 
 static int sendself(int sig)
@@ -187,7 +179,7 @@ bool runtime_signalown(int pid, int sig, const siginfo_t *si)
 	    pid != arch_syscall3(SYS_getpid, 0, 0, 0))
 		return false;
 	store_rlx(&gp->receiving, true);
-	arch_syscall6(SYS_rt_tgsigqueueinfo, pid, gp->m->tid, sig, (long)si, 0, 0);
+	tgqueue(pid, gp->m, sig, si);
 	store_rlx(&gp->receiving, false);
 	return true;
 }
@@ -202,7 +194,10 @@ static void enlist(g *gp)
 	runtime_sysmonkick();
 }
 
-/* pthread_kill of a goroutine that is not the running one. 0 or -errno. Also from handlers. Where it may not be sent it waits. */
+/*
+ * pthread_kill of a goroutine that is not the running one. 0 or -errno. Also from handlers. What cannot be
+ * sent to its thread waits.
+ */
 int runtime_signalg(g *gp, int sig)
 {
 	m *mp;
@@ -225,8 +220,6 @@ int runtime_signalg(g *gp, int sig)
 /* In a child of fork, which has none of its parent's signals. */
 cold void runtime_forksignals(void)
 {
-	if (getg())
-		getg()->door = 0;
 	for (g *gp = waiting; gp; gp = gp->siglink)
 		gp->sigqueued = 0;
 	waiting = NULL;

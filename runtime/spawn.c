@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define weakseam __attribute__((visibility("default"), weak))
-__attribute__((visibility("hidden"))) int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 enum { ChildStack = 8 << 10, NotFound = 127 }; /* the search of PATH has a path on it */
 

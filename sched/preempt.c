@@ -69,8 +69,7 @@ static g *interrupted(const ucontext_t *uc)
 /* Sent by tgkill or such a timer, as the runtime's own are; a program's go another way (sigroute.c). */
 static bool isours(const siginfo_t *si)
 {
-	return runtime_iscpusignal(si) ||
-	       (si->si_code == SI_TKILL && si->si_pid == (int)arch_syscall3(SYS_getpid, 0, 0, 0));
+	return runtime_iscpusignal(si) || runtime_sentbyus(si);
 }
 
 /* One for the goroutine came with it. */

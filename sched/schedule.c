@@ -348,7 +348,7 @@ static g *goidle(m *mp, p *pp)
 	g *gp;
 
 	if (unlikely(!runtime_watching()) && runtime_handlessignals())
-		runtime_watch(); /* a handler may not run as long as the lock is held: see sigroute.c */
+		runtime_watch(); /* a child of fork; no handler may run with the lock held: see sigroute.c */
 	runtime_lock(&runtime_sched.lock);
 	if (load(&runtime_sched.gcwaiting)) {
 		runtime_unlock(&runtime_sched.lock);

@@ -134,6 +134,11 @@ static inline bool unheard(g *gp, long nr, long r)
 	return unlikely(r == -EINTR) && !gp->sighandled && nr != SYS_close && nr != SYS_connect;
 }
 
+static inline bool awaitssignals(long nr)
+{
+	return nr == SYS_rt_sigtimedwait || nr == SYS_rt_sigsuspend;
+}
+
 /* call(nr, ...) on the running goroutine, with the p let go of meanwhile. */
 cold long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -144,8 +149,9 @@ cold long runtime_withoutp(syscallfn *call, long nr, long a, long b, long c, lon
 	gp->sighandled = 0;
 	do {
 		runtime_entersyscall();
-		r = unlikely(gp->sigwaits != 0) ? runtime_sigwaitcall(gp, call, nr, a, b, c, d)
-					   : call(nr, a, b, c, d, e, f);
+		r = unlikely(awaitssignals(nr)) && gp->sigwaits
+			    ? runtime_sigwaitcall(gp, call, nr, a, b, c, d)
+			    : call(nr, a, b, c, d, e, f);
 		runtime_exitsyscall();
 	} while (unheard(gp, nr, r));
 	gp->sighandled |= before;

@@ -1037,18 +1037,10 @@ static void long_storm(void) { storm(2500); }
 
 static void nothing_at_all(void *arg) { (void)arg; }
 
-static int is_main_there(void *n)
+static int waits_and_returns(void *n)
 {
 	usleep(1000);
 	return (int)(intptr_t)n;
-}
-
-static int ended_with(pid_t pid)
-{
-	int status;
-
-	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
-	return WEXITSTATUS(status);
 }
 
 static void clones(void)
@@ -1058,16 +1050,16 @@ static void clones(void)
 	for (int i = 0; i < 5; i++) {
 		pid_t pid;
 
-		CHECK(ended_with(clone(is_main_there, stack + sizeof stack, SIGCHLD, (void *)(intptr_t)i)) == i);
+		CHECK(status_of(clone(waits_and_returns, stack + sizeof stack, SIGCHLD, (void *)(intptr_t)i)) == i);
 		if ((pid = (pid_t)syscall(SYS_fork)) == 0)
-			_exit(is_main_there((void *)3));
-		CHECK(ended_with(pid) == 3);
+			_exit(waits_and_returns((void *)3));
+		CHECK(status_of(pid) == 3);
 		if ((pid = (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L)) == 0) {
 			go(nothing_at_all, NULL);
 			go_sched();
-			_exit(is_main_there((void *)4));
+			_exit(waits_and_returns((void *)4));
 		}
-		CHECK(ended_with(pid) == 4);
+		CHECK(status_of(pid) == 4);
 	}
 }
 

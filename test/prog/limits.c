@@ -4,10 +4,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "prog.h"
+#include "refuse.h"
 
 static go_waitgroup wg;
 
@@ -95,36 +94,13 @@ static void crowd(void)
 	go_waitgroup_wait(&wg);
 }
 
-/* ---- refusals: a system call filter, by numbers, for musl-gcc sees none of the kernel's headers ---- */
-
-struct insn {
-	uint16_t code;
-	uint8_t yes, no;
-	uint32_t k;
-};
-enum { Load = 0x20, And = 0x54, JumpEq = 0x15, Return = 0x06 };
-enum { Errno = 0x50000, Allow = 0x7fff0000 };
-enum { Nr = 0, SecondArg = 24 }; /* offsets in what a filter sees */
-
-static void filter(struct insn *code, size_t n)
-{
-	struct {
-		uint16_t n;
-		struct insn *code;
-	} program = {(uint16_t)n, code};
-
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(syscall(SYS_seccomp, 1L /* set a filter */, 1L /* on all threads */, &program) == 0);
-}
+/* ---- refusals ---- */
 
 /* The runtime has the threads that the first goroutine needed, and no more. */
 static void threads_refused(void)
 {
-	struct insn code[] = {{Load, 0, 0, Nr}, {JumpEq, 0, 1, SYS_clone},
-		{Return, 0, 0, Errno | EAGAIN}, {Return, 0, 0, Allow}};
-
 	each(1, sleeps); /* the first goroutine starts sysmon, without which nothing goes */
-	filter(code, nelem(code));
+	refuse(SYS_clone, EAGAIN);
 	unwired(); /* a wired goroutine that parks on the only thread leaves none for the others */
 }
 

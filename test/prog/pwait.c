@@ -6,10 +6,10 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/time.h>
 #include <threads.h>
 
+#include "refuse.h"
 #include "waits.h"
 
 enum { Many = 1000 };
@@ -805,30 +805,11 @@ static void c11(void)
 
 /* ---- no more threads ---- */
 
-/* A system call filter, by numbers: musl-gcc sees none of the kernel's headers. */
-static void refuse_threads(void)
-{
-	enum { LoadNr = 0x20, JumpEq = 0x15, Return = 0x06, Errno = 0x50000, Allow = 0x7fff0000 };
-	struct {
-		uint16_t code;
-		uint8_t yes, no;
-		uint32_t k;
-	} code[] = {{LoadNr, 0, 0, 0}, {JumpEq, 0, 1, SYS_clone}, {Return, 0, 0, Errno | EAGAIN},
-		{Return, 0, 0, Allow}};
-	struct {
-		uint16_t n;
-		void *code;
-	} program = {nelem(code), code};
-
-	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(syscall(SYS_seccomp, 1 /* set a filter */, 1 /* on all threads */, &program) == 0);
-}
-
 static void without_threads(void)
 {
 	each(1, adds); /* the first goroutine starts sysmon, without which nothing goes */
 	counter = 0;
-	refuse_threads();
+	refuse(SYS_clone, EAGAIN);
 	mutex_held_long();
 	conds();
 	barriers();
